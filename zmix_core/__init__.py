@@ -1,0 +1,32 @@
+"""zmix: multi-sample mixing augmentation (zeta-mixup), its baselines, and the data to see them on.
+
+    >>> import torch, zmix_core
+    >>> x, y = zmix_core.zeta_mixup(torch.rand(8, 3, 32, 32), torch.arange(8) % 3, num_classes=3, gamma=2.8)
+
+Data (`manifolds`, `images`) loads when it is first used.
+"""
+
+from zmix_core.dataset import Dataset
+from zmix_core.device import resolve_device
+from zmix_core.methods import ERM, METHODS, Mixup, ZetaMixup, mixup, zeta_mixup
+from zmix_core.recipe import Recipe
+from zmix_core.transforms import ZetaMixUp
+from zmix_core.weights import GAMMA_MIN, gamma_to_lambda, lambda_to_gamma, truncated_zeta, zeta_weights
+
+__all__ = [
+    "ERM",
+    "GAMMA_MIN",
+    "METHODS",
+    "Dataset",
+    "Mixup",
+    "Recipe",
+    "ZetaMixUp",
+    "ZetaMixup",
+    "gamma_to_lambda",
+    "lambda_to_gamma",
+    "mixup",
+    "resolve_device",
+    "truncated_zeta",
+    "zeta_mixup",
+    "zeta_weights",
+]
