@@ -55,8 +55,8 @@ class Dataset:
         """How many classes there are, empty ones included."""
         return len(self.classes)
 
-    def take(self, index: Tensor) -> Dataset:
-        """The samples at ``index`` (int64, any length), in that order."""
+    def take(self, index: Tensor | slice) -> Dataset:
+        """The samples at ``index`` (int64 of any length, or a slice), in that order."""
         return replace(self, x=self.x[index], y=self.y[index])
 
     def first_of_each_class(self, count: int = 10) -> Dataset:

@@ -1,0 +1,8 @@
+"""The views, one file a tab; a new one is a class like these and one line here."""
+
+from dashboard.views.images import Images
+from dashboard.views.manifolds import Manifolds
+
+__all__ = ["VIEWS"]
+
+VIEWS = {view.name: view for view in (Manifolds, Images)}

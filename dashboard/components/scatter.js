@@ -1,0 +1,402 @@
+// Points of one panel in two or three dimensions: WebGL for the points, a 2-D canvas over it for the frame,
+// the parents of the sample pointed at and their lines. Panels of one group share one camera.
+
+const cameras = new Map()
+const HOME = [-60, 25, 1, 0, 0]  // azimuth and elevation in degrees, zoom, pan in units of the half picture
+
+function shared_camera(group, camera) {
+  if (!cameras.has(group)) cameras.set(group, {camera: [...(camera.length ? camera : HOME)], panels: new Set()})
+  return cameras.get(group)
+}
+
+const VERTEX = `
+attribute vec3 at; attribute vec4 colour;
+uniform vec3 centre, right, up, ahead; uniform vec2 scale, pan; uniform float size, half_extent, deep;
+varying vec4 paint;
+void main() {
+  vec3 p = at - centre;
+  float depth = dot(p, ahead) / half_extent;
+  gl_Position = vec4(dot(p, right) * scale.x + pan.x, dot(p, up) * scale.y + pan.y, -depth * 0.25, 1.0);
+  gl_PointSize = size * (1.0 + 0.3 * deep * clamp(depth, -1.2, 1.2));
+  paint = vec4(mix(colour.rgb, vec3(0.53, 0.55, 0.58), deep * 0.45 * clamp(0.5 - 0.5 * depth, 0.0, 1.0)), colour.a);
+}`
+const FRAGMENT = `
+precision mediump float; varying vec4 paint;
+void main() {
+  float r = length(2.0 * gl_PointCoord - 1.0);
+  float a = 1.0 - smoothstep(0.75, 1.0, r);
+  if (a < 0.05) discard;
+  gl_FragColor = vec4(paint.rgb, 1.0) * paint.a * a;
+}`
+
+function webgl_painter(canvas) {
+  const gl = canvas.getContext("webgl", {premultipliedAlpha: true, antialias: false})
+  if (!gl) return null
+  const compile = (type, source) => {
+    const shader = gl.createShader(type)
+    gl.shaderSource(shader, source)
+    gl.compileShader(shader)
+    return shader
+  }
+  const program = gl.createProgram()
+  gl.attachShader(program, compile(gl.VERTEX_SHADER, VERTEX))
+  gl.attachShader(program, compile(gl.FRAGMENT_SHADER, FRAGMENT))
+  gl.linkProgram(program)
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) return null
+  gl.useProgram(program)
+  const place = (name) => gl.getUniformLocation(program, name)
+  const u = Object.fromEntries(
+    ["centre", "right", "up", "ahead", "scale", "pan", "size", "half_extent", "deep"].map((name) => [name, place(name)]))
+  const at = gl.getAttribLocation(program, "at"), colour = gl.getAttribLocation(program, "colour")
+  gl.enableVertexAttribArray(at)
+  gl.enableVertexAttribArray(colour)
+  gl.enable(gl.BLEND)
+  gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA)
+  gl.enable(gl.DEPTH_TEST)
+  gl.depthFunc(gl.LEQUAL)
+  const held = new WeakMap()  // a cloud is sent to the GPU once, however often the camera turns
+  const buffer = (array) => {
+    if (!held.has(array)) {
+      held.set(array, gl.createBuffer())
+      gl.bindBuffer(gl.ARRAY_BUFFER, held.get(array))
+      gl.bufferData(gl.ARRAY_BUFFER, array, gl.STATIC_DRAW)
+    }
+    gl.bindBuffer(gl.ARRAY_BUFFER, held.get(array))
+  }
+  return {
+    drop: (...arrays) => arrays.forEach((array) => { if (held.has(array)) { gl.deleteBuffer(held.get(array)); held.delete(array) } }),
+    close: () => gl.getExtension("WEBGL_lose_context")?.loseContext(),
+    paint(clouds, eye) {
+      gl.viewport(0, 0, canvas.width, canvas.height)
+      gl.clearColor(0, 0, 0, 0)
+      gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT)
+      for (const name of ["centre", "right", "up", "ahead"]) gl.uniform3fv(u[name], eye[name])
+      gl.uniform2fv(u.scale, eye.scale)
+      gl.uniform2fv(u.pan, eye.pan)
+      gl.uniform1f(u.half_extent, eye.half)
+      gl.uniform1f(u.deep, eye.deep)
+      for (const cloud of clouds) {
+        gl.uniform1f(u.size, cloud.size)
+        buffer(cloud.points)
+        gl.vertexAttribPointer(at, 3, gl.FLOAT, false, 0, 0)
+        buffer(cloud.colours)
+        gl.vertexAttribPointer(colour, 4, gl.UNSIGNED_BYTE, true, 0, 0)
+        gl.drawArrays(gl.POINTS, 0, cloud.points.length / 3)
+        if (cloud.behind) gl.clear(gl.DEPTH_BUFFER_BIT)
+      }
+    },
+  }
+}
+
+// Where there is no WebGL: the same picture, drawn point by point.
+function plain_painter(canvas) {
+  const context = canvas.getContext("2d")
+  return {
+    drop() {},
+    close() {},
+    paint(clouds, eye) {
+      context.clearRect(0, 0, canvas.width, canvas.height)
+      for (const cloud of clouds) {
+        const [x, y, depth] = project(cloud.points, eye, canvas.width, canvas.height)
+        const order = Uint32Array.from(x.keys())
+        if (eye.deep) order.sort((a, b) => depth[a] - depth[b])
+        for (const i of order) {
+          const [r, g, b, a] = cloud.colours.subarray(4 * i, 4 * i + 4)
+          context.fillStyle = `rgba(${r},${g},${b},${a / 255})`
+          context.fillRect(x[i] - cloud.size / 2, y[i] - cloud.size / 2, cloud.size, cloud.size)
+        }
+      }
+    },
+  }
+}
+
+// Pixels and depth of points (x, y, z interleaved), as the vertex shader places them.
+function project(points, eye, width, height) {
+  const n = points.length / 3, x = new Float32Array(n), y = new Float32Array(n), depth = new Float32Array(n)
+  const {centre: c, right: r, up: u, ahead: a, scale, pan, half} = eye
+  for (let i = 0; i < n; i++) {
+    const px = points[3 * i] - c[0], py = points[3 * i + 1] - c[1], pz = points[3 * i + 2] - c[2]
+    x[i] = (1 + (px * r[0] + py * r[1] + pz * r[2]) * scale[0] + pan[0]) * width / 2
+    y[i] = (1 - (px * u[0] + py * u[1] + pz * u[2]) * scale[1] - pan[1]) * height / 2
+    depth[i] = (px * a[0] + py * a[1] + pz * a[2]) / half
+  }
+  return [x, y, depth]
+}
+
+export function render({model, el}) {
+  const gl_canvas = make("canvas", {"aria-hidden": "true"})
+  const over = make("canvas", {"aria-hidden": "true"})
+  const stage = make("div", {className: "stage", tabIndex: 0, role: "application", "aria-roledescription": "picture"}, gl_canvas, over)
+  const title = make("h2", {}, model.title)
+  const caption = make("p", {className: "caption"})
+  const summary = make("p", {className: "summary"})
+  const note = make("p", {className: "note", hidden: true},
+    "This browser has no WebGL: the points are drawn without it, more slowly.")
+  let painter = webgl_painter(gl_canvas)
+  if (!painter) {
+    painter = plain_painter(gl_canvas)
+    note.hidden = false
+  }
+  gl_canvas.addEventListener("webglcontextlost", (event) => event.preventDefault())
+  gl_canvas.addEventListener("webglcontextrestored", () => { painter = webgl_painter(gl_canvas); redraw() })
+
+  const rig = shared_camera(model.group, model.camera)
+  const panel = {redraw}
+  rig.panels.add(panel)
+  let base, base_colours, grey, points, colours, lines
+  let pinned = false, frame = null, moved = null
+
+  function read() {
+    painter.drop(...[base, grey, points, colours].filter(Boolean))
+    points = numbers(Float32Array, model.points)
+    colours = numbers(Uint8Array, model.colours)
+    base = numbers(Float32Array, model.base)
+    base_colours = numbers(Uint8Array, model.base_colours)
+    grey = new Uint8Array(base.length / 3 * 4)
+    for (let i = 0; i < grey.length; i += 4) grey.set([150, 155, 163, 120], i)
+    redraw()
+  }
+
+  function eye(width, height) {
+    const [azimuth, elevation, zoom, px, py] = rig.camera
+    const [cx, cy, cz, half] = model.bounds
+    const a = azimuth * Math.PI / 180, e = elevation * Math.PI / 180
+    const axes = model.dims === 2
+      ? {right: [1, 0, 0], up: [0, 1, 0], ahead: [0, 0, 1], deep: 0}
+      : {
+        right: [-Math.sin(a), Math.cos(a), 0],
+        up: [-Math.sin(e) * Math.cos(a), -Math.sin(e) * Math.sin(a), Math.cos(e)],
+        ahead: [Math.cos(e) * Math.cos(a), Math.cos(e) * Math.sin(a), Math.sin(e)], deep: 1,
+      }
+    const s = 0.94 * zoom / half, small = Math.min(width, height)
+    return {centre: [cx, cy, cz], half, scale: [s * small / width, s * small / height], pan: [px, py], ...axes}
+  }
+
+  // A thousand points fill the picture with dots of some 6 pixels, eight thousand with 3.
+  const dot = (n, width) => Math.max(2, Math.min(9, 1.1 * width / Math.sqrt(Math.max(n, 400)) / 2.6)) * Math.sqrt(rig.camera[2])
+
+  function clouds(width) {
+    const out = []
+    if (model.ghost) out.push({points: base, colours: grey, size: 0.7 * dot(base.length / 3, width), behind: model.dims === 2})
+    out.push({points, colours, size: dot(points.length / 3, width)})
+    return out
+  }
+
+  function redraw() {
+    frame ??= requestAnimationFrame(() => { frame = null; paint() })
+  }
+
+  function paint() {
+    const ratio = window.devicePixelRatio || 1
+    const width = Math.round(stage.clientWidth * ratio), height = Math.round(stage.clientHeight * ratio)
+    if (!width || !height) return
+    for (const canvas of [gl_canvas, over]) {
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height})
+    }
+    const at = eye(width, height)
+    painter.paint(clouds(width), at)
+    annotate(over.getContext("2d"), at, width, height, ratio)
+    // What a test or a stopwatch needs: which frame of data is on screen, and since when.
+    stage.dataset.painted = model.frame
+    stage.dataset.paintedAt = performance.timeOrigin + performance.now()
+  }
+
+  function annotate(context, at, width, height, ratio) {
+    context.clearRect(0, 0, width, height)
+    context.lineWidth = ratio
+    context.strokeStyle = context.fillStyle = GREY
+    context.font = `${11 * ratio}px system-ui, sans-serif`
+    if (model.dims === 3) axes(context, at, width, height, ratio)
+    else ticks(context, at, width, height, ratio)
+    const k = model.pointed
+    if (k < 0 || 3 * k >= points.length) return
+    const [[x], [y]] = project(points.subarray(3 * k, 3 * k + 3), at, width, height)
+    lines = numbers(Float32Array, model.lines)
+    for (let i = lines.length - 2; i >= 0; i -= 2) {
+      const j = lines[i], weight = lines[i + 1]
+      if (3 * j + 3 > base.length) continue
+      const [[px], [py]] = project(base.subarray(3 * j, 3 * j + 3), at, width, height)
+      const paint = `rgb(${base_colours.subarray(4 * j, 4 * j + 3).join()})`
+      context.strokeStyle = context.fillStyle = paint
+      context.lineWidth = ratio * (0.6 + 7 * weight)
+      context.beginPath(); context.moveTo(px, py); context.lineTo(x, y); context.stroke()
+      context.beginPath(); context.arc(px, py, ratio * (3.5 + 4 * weight), 0, 2 * Math.PI); context.fill()
+      context.lineWidth = ratio; context.strokeStyle = GREY; context.stroke()
+    }
+    const r = 8 * ratio
+    context.beginPath()
+    context.moveTo(x, y - r); context.lineTo(x + r, y + 0.8 * r); context.lineTo(x - r, y + 0.8 * r); context.closePath()
+    context.fillStyle = `rgb(${colours.subarray(4 * k, 4 * k + 3).join()})`
+    context.fill()
+    context.lineWidth = 2 * ratio; context.strokeStyle = "#fff"; context.stroke()
+    context.lineWidth = ratio; context.strokeStyle = "#000"; context.stroke()
+  }
+
+  // Three axes in the lower left corner, turning with the camera.
+  function axes(context, at, width, height, ratio) {
+    const x0 = 34 * ratio, y0 = height - 34 * ratio, long = 24 * ratio
+    model.axes.forEach((name, i) => {
+      const x = x0 + long * at.right[i], y = y0 - long * at.up[i]
+      context.beginPath(); context.moveTo(x0, y0); context.lineTo(x, y); context.stroke()
+      context.fillText(name, x0 + 1.35 * (x - x0) - 3 * ratio, y0 + 1.35 * (y - y0) + 4 * ratio)
+    })
+  }
+
+  function ticks(context, at, width, height, ratio) {
+    const span = 2 / at.scale[0], rough = span / 6, power = 10 ** Math.floor(Math.log10(rough))
+    const step = power * ([1, 2, 5, 10].find((f) => f * power >= rough))
+    const axis = (i, pixels, label) => {
+      const middle = at.centre[i] - at.pan[i] / at.scale[i], reach = 1 / at.scale[i]
+      for (let v = Math.ceil((middle - reach) / step) * step; v <= middle + reach; v += step) {
+        const s = (1 + (i ? -1 : 1) * ((v - at.centre[i]) * at.scale[i] + at.pan[i])) * pixels / 2
+        label(s, String(Number(v.toPrecision(6))))
+      }
+    }
+    axis(0, width, (s, text) => {
+      context.fillRect(s, height - 5 * ratio, ratio, 5 * ratio)
+      if (s > 24 * ratio) context.fillText(text, s - 6 * ratio, height - 8 * ratio)
+    })
+    axis(1, height, (s, text) => {
+      context.fillRect(0, s, 5 * ratio, ratio)
+      if (s < height - 24 * ratio && s > 8 * ratio) context.fillText(text, 8 * ratio, s + 4 * ratio)
+    })
+  }
+
+  function turn(change) {
+    const camera = [...rig.camera]
+    change(camera)
+    camera[1] = Math.max(-90, Math.min(90, camera[1]))
+    camera[0] = ((camera[0] + 180) % 360 + 360) % 360 - 180
+    camera[2] = Math.max(0.2, Math.min(40, camera[2]))
+    rig.camera = camera
+    rig.panels.forEach((one) => one.redraw())
+    clearTimeout(moved)
+    moved = setTimeout(() => { moved = null; model.camera = rig.camera.map((v) => Number(v.toFixed(3))) }, 150)
+  }
+
+  const home = () => turn((c) => { c.splice(0, 5, ...(model.dims === 3 ? HOME : [c[0], c[1], 1, 0, 0])) })
+
+  function nearest(event) {
+    const box = stage.getBoundingClientRect()
+    const [x, y, depth] = project(points, eye(box.width, box.height), box.width, box.height)
+    const mx = event.clientX - box.left, my = event.clientY - box.top
+    let best = -1, least = (event.pointerType === "touch" ? 24 : 12) ** 2
+    for (let i = 0; i < x.length; i++) {
+      // Of two that are as near, the one in front.
+      const d = (x[i] - mx) ** 2 + (y[i] - my) ** 2 - (model.dims === 3 ? 2 * depth[i] : 0)
+      if (d < least) { least = d; best = i }
+    }
+    return best
+  }
+
+  function point(k) {
+    if (k !== model.pointed) model.pointed = k
+  }
+
+  let grip = null, hover = null
+  stage.addEventListener("pointerdown", (event) => {
+    grip = {x: event.clientX, y: event.clientY, far: false, pan: model.dims === 2 || event.shiftKey || event.button === 2}
+    stage.setPointerCapture(event.pointerId)
+  })
+  stage.addEventListener("pointermove", (event) => {
+    if (grip) {
+      const dx = event.clientX - grip.x, dy = event.clientY - grip.y
+      if (!grip.far && Math.hypot(dx, dy) < 4) return
+      Object.assign(grip, {x: event.clientX, y: event.clientY, far: true})
+      turn((c) => {
+        if (grip.pan) { c[3] += 2 * dx / stage.clientWidth; c[4] -= 2 * dy / stage.clientHeight }
+        else { c[0] -= dx * 0.5; c[1] += dy * 0.5 }
+      })
+    } else if (!pinned) {
+      hover ??= requestAnimationFrame(() => { hover = null; point(nearest(event)) })
+    }
+  })
+  stage.addEventListener("pointerup", (event) => {
+    if (grip && !grip.far) {
+      const k = nearest(event)
+      pinned = k >= 0
+      point(k)
+    }
+    grip = null
+  })
+  stage.addEventListener("pointerleave", () => { if (!pinned && !grip && stage.getRootNode().activeElement !== stage) point(-1) })
+  stage.addEventListener("contextmenu", (event) => event.preventDefault())
+  stage.addEventListener("dblclick", home)
+  stage.addEventListener("wheel", (event) => {
+    // Only where the picture has the focus: else the wheel scrolls the page, as everywhere.
+    if (stage.getRootNode().activeElement !== stage && !event.ctrlKey) return
+    event.preventDefault()
+    turn((c) => { c[2] *= Math.exp(-event.deltaY * 0.0015) })
+  }, {passive: false})
+  stage.addEventListener("keydown", (event) => {
+    const count = points.length / 3, flat = model.dims === 2
+    const arrow = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key]
+    if (arrow) {
+      turn((c) => {
+        if (flat || event.shiftKey) { c[3] -= 0.1 * arrow[0]; c[4] -= 0.1 * arrow[1] }
+        else { c[0] += 5 * arrow[0]; c[1] += 5 * arrow[1] }
+      })
+    } else if (event.key === "+" || event.key === "=") turn((c) => { c[2] *= 1.15 })
+    else if (event.key === "-") turn((c) => { c[2] /= 1.15 })
+    else if (event.key === "0" || event.key === "Home") home()
+    else if (event.key === "n") { pinned = true; point((model.pointed + 1) % count) }
+    else if (event.key === "p") { pinned = true; point((Math.max(model.pointed, 0) + count - 1) % count) }
+    else if (event.key === "Escape") { pinned = false; point(-1) }
+    else return
+    event.preventDefault()
+  })
+
+  async function png() {
+    paint()  // at once, so that the WebGL picture is still there to be copied
+    const canvas = make("canvas", {width: over.width, height: over.height}), context = canvas.getContext("2d")
+    context.fillStyle = page_colour(stage)
+    context.fillRect(0, 0, canvas.width, canvas.height)
+    context.drawImage(gl_canvas, 0, 0)
+    context.drawImage(over, 0, 0)
+    return canvas
+  }
+
+  function svg() {
+    const width = stage.clientWidth, height = stage.clientHeight, at = eye(width, height)
+    const root = shape("svg", {xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`})
+    root.append(shape("title", {}, model.summary), shape("rect", {width, height, fill: page_colour(stage)}))
+    for (const cloud of clouds(width)) {
+      const [x, y, depth] = project(cloud.points, at, width, height)
+      const order = [...x.keys()]
+      if (at.deep) order.sort((a, b) => depth[a] - depth[b])
+      for (const i of order) {
+        const [r, g, b, a] = cloud.colours.subarray(4 * i, 4 * i + 4)
+        root.append(shape("circle", {
+          cx: x[i].toFixed(2), cy: y[i].toFixed(2), r: (cloud.size / 2).toFixed(2),
+          fill: `rgb(${r},${g},${b})`, "fill-opacity": (a / 255).toFixed(2),
+        }))
+      }
+    }
+    return root
+  }
+
+  function words() {
+    title.textContent = model.title
+    caption.replaceChildren(...model.caption.map(([name, value]) => make("span", {}, make("small", {}, name), make("b", {}, value))))
+    summary.textContent = model.summary
+    const keys = model.dims === 3 ? "Arrow keys turn it" : "Arrow keys move it"
+    stage.setAttribute("aria-label", `${model.title}. ${model.summary} ${keys}, plus and minus zoom, N and P step through the samples, Escape lets go.`)
+  }
+
+  model.on(["points", "colours", "base", "base_colours"], read)
+  model.on(["bounds", "dims", "pointed", "lines", "frame", "axes"], redraw)
+  model.on("camera", () => {
+    // From Python (a preset, a link); one's own last turn comes first.
+    if (moved || String(model.camera) === String(rig.camera.map((v) => Number(v.toFixed(3))))) return
+    rig.camera = [...(model.camera.length ? model.camera : HOME)]
+    rig.panels.forEach((one) => one.redraw())
+  })
+  model.on(["title", "caption", "summary", "dims"], words)
+  const watch = new ResizeObserver(redraw)
+  watch.observe(stage)
+  model.on("remove", () => { watch.disconnect(); rig.panels.delete(panel); painter.close() })
+  words()
+  read()
+  return make("figure", {className: "picture"},
+    make("div", {className: "head"}, title, save_buttons(model, png, svg)), stage, note, caption, summary)
+}

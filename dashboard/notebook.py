@@ -1,0 +1,38 @@
+"""The views inside a notebook cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+
+from dashboard.page import Laboratory
+from dashboard.state import State
+from dashboard.views import VIEWS
+
+__all__ = ["explore"]
+
+
+def explore(view: str = "manifolds", **settings: Any) -> pn.viewable.Viewable:
+    """One view of the laboratory with its controls, live in a cell.
+
+    Args:
+        view: ``"manifolds"`` or ``"images"``.
+        **settings: Where to start: ``data``, ``n``, ``gamma``, ``alpha``, ``seed`` and the other names that a
+            link of the dashboard holds.
+
+    Raises:
+        ValueError: The view or a setting is unknown, or a value is out of its range.
+
+    Example:
+        >>> explore("manifolds", data="helix-r3", n=128, gamma=2.4)  # doctest: +SKIP
+    """
+    if view not in VIEWS:
+        raise ValueError(f"view = {view!r}: expected one of {', '.join(VIEWS)}.")
+    if "data" in settings:
+        settings["manifold" if view == "manifolds" else "images"] = settings.pop("data")
+    unknown = set(settings) - set(State.param)
+    if unknown:
+        raise ValueError(f"unknown settings {sorted(unknown)}; expected some of {sorted(State.param)} or data.")
+    pn.extension()
+    return Laboratory(State(view=view, **settings), [view]).shell()

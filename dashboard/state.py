@@ -1,0 +1,164 @@
+"""What the user has set, and the link that holds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import param
+
+from zmix_core import images
+from zmix_core.manifolds import MANIFOLDS
+
+__all__ = ["KEYS", "Settings", "State"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One moment of the state, for a computation in a thread: it cannot change underneath it."""
+
+    view: str
+    data: str
+    n: int
+    gamma: float
+    alpha: float
+    per_sample: bool
+    anchor: str
+    scheme: str
+    seed: int
+
+
+class State(param.Parameterized):
+    """Everything that decides what is on screen; bounds and choices stand here and nowhere else."""
+
+    view = param.Selector(default="manifolds", objects=["manifolds", "images"], doc="The tab in front.")
+    manifold = param.Selector(default="crescents", objects={m.title: name for name, m in MANIFOLDS.items()}, doc="Data of the Manifolds tab.")
+    images = param.Selector(default="digits", objects=["digits"], doc="Data of the Images tab.")
+    n = param.Integer(32, bounds=(2, None), doc="N: samples mixed into one output; at most m.")
+    gamma = param.Number(2.8, bounds=(0, 15), doc="γ: exponent of the weights.")
+    alpha = param.Number(1.0, bounds=(0, 10), doc="α: mixup draws λ from Beta(α, α).")
+    per_sample = param.Boolean(True, doc="Mixup: one λ a sample (1), or one for all as in the original (0).")
+    anchor = param.Selector(default="self", objects=["self", "random"], doc="ζ-mixup: what output k starts from.")
+    scheme = param.Selector(
+        default="auto",
+        objects=["auto", "independent", "circulant"],
+        doc="ζ-mixup: how rows are drawn; auto takes circulant where N times m is above a million.",
+    )
+    seed = param.Integer(0, bounds=(0, 2**31 - 1), doc="Of the recipes; the data stay.")
+    camera = param.List([], doc="Azimuth, elevation, zoom, pan x, pan y of the 3-D pictures.")
+    theme = param.Selector(default="light", objects=["light", "dark"], doc="Of the page.")
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__()
+        self.param["images"].objects = images.available()
+        self.images = images.default()
+        self.param.update(**params)
+
+    def settings(self) -> Settings:
+        """The present moment."""
+        data = self.manifold if self.view == "manifolds" else self.images
+        return Settings(
+            self.view,
+            data,
+            self.n,
+            float(self.gamma),
+            float(self.alpha),
+            self.per_sample,
+            self.anchor,
+            self.scheme,
+            self.seed,
+        )
+
+    def reset(self) -> None:
+        """Everything back to its default, but for the tab, its data and the theme."""
+        keep = {"name", "view", "manifold", "images", "theme"}
+        self.param.update({key: self.param[key].default for key in self.param if key not in keep})
+
+    def query(self) -> str:
+        """The state as the part of a link behind the question mark; floats to the last bit."""
+        values: dict[str, Any] = {key: getattr(self, key) for key in KEYS}
+        values["per_sample"] = int(self.per_sample)
+        values["camera"] = ",".join(f"{v:g}" for v in self.camera)
+        return urlencode({key: value for key, value in values.items() if value != ""})
+
+    def read_query(self, query: Mapping[str, str]) -> list[str]:
+        """Take what is good of a link; a sentence for each key that is not."""
+        problems = []
+        for key, text in query.items():
+            try:
+                if key not in KEYS:
+                    raise ValueError(key)
+                setattr(self, key, _READ.get(key, str)(text))
+            except (ValueError, OverflowError):
+                problems.append(
+                    f"The link's {_short(key)} = {_short(text)} is left out: expected {self._expected(key)}."
+                )
+        return problems
+
+    def _expected(self, key: str) -> str:
+        if key not in KEYS:
+            return f"one of {', '.join(KEYS)}"
+        declared = self.param[key]
+        if isinstance(declared, param.Selector):
+            return f"one of {', '.join(map(str, declared.objects))}"
+        if isinstance(declared, param.Boolean):
+            return "0 or 1"
+        if isinstance(declared, param.List):
+            return "five finite numbers with commas between"
+        low, high = declared.bounds
+        kind = "a whole number" if isinstance(declared, param.Integer) else "a number"
+        return f"{kind} from {low}" + (f" to {high}" if high is not None else "")
+
+
+KEYS = [
+    "view",
+    "manifold",
+    "images",
+    "n",
+    "gamma",
+    "alpha",
+    "per_sample",
+    "anchor",
+    "scheme",
+    "seed",
+    "camera",
+    "theme",
+]
+"""What a link may hold: all of `State`."""
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError(text)
+    return text == "1"
+
+
+def _camera(text: str) -> list[float]:
+    values = [_number(part) for part in text.split(",")] if text else []
+    if len(values) not in (0, 5):
+        raise ValueError(text)
+    return values
+
+
+_READ: dict[str, Any] = {
+    "n": int,
+    "seed": int,
+    "gamma": _number,
+    "alpha": _number,
+    "per_sample": _switch,
+    "camera": _camera,
+}
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

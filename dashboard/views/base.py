@@ -1,0 +1,117 @@
+"""What the views share: panels of one method each, the sample pointed at, and its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import panel as pn
+
+from dashboard import mixes
+from dashboard.components import RecipeCard
+from dashboard.components.base import Picture
+from dashboard.live import Pump
+from dashboard.state import Settings, State
+from dashboard.words import TITLES, recipe_card
+
+__all__ = ["MixView"]
+
+
+ROW = """
+:host { display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; align-items: start; }
+@media (max-width: 1000px) { :host { grid-template-columns: minmax(0, 1fr); } }
+"""
+
+
+class MixView:
+    """Original, mixup and zeta-mixup side by side on the same data and seed.
+
+    A view says how to compute what it shows (`compute`) and how to put it on screen (`show`); it never
+    draws a recipe itself.
+
+    Args:
+        state: What the user has set; the view shows it and takes from it nothing but its settings.
+        tell: Called with a sentence when something goes wrong; the last good picture stays.
+    """
+
+    name: str
+    title: str
+    hint: str
+
+    def __init__(self, state: State, tell: Callable[[str], None]) -> None:
+        self.state, self.tell = state, tell
+        self.pump: Pump[Settings] = Pump(self.compute, self._show, self._failed)
+        self.panels: dict[str, Any] = {name: self.panel(name) for name in TITLES}
+        self.card = RecipeCard(card={"hint": self.hint}, sizing_mode="stretch_width")
+        self.settings: Settings | None = None
+        self.mixed: dict[str, mixes.Mixed] = {}
+        self.shown: Callable[[int, int], None] = lambda m, n: None
+        for name, panel in self.panels.items():
+            panel.param.watch(lambda event, name=name: self._point(name, event.new), "pointed")
+
+    def panel(self, name: str) -> Picture:
+        """The picture of one method."""
+        raise NotImplementedError
+
+    def compute(self, settings: Settings) -> Iterator[Any]:
+        """Yield what `show` takes, the picture first; runs in a thread."""
+        raise NotImplementedError
+
+    def show(self, result: Any) -> None:
+        """Put a result on screen."""
+        raise NotImplementedError
+
+    def lines(self, panel: Any, pairs: list[tuple[int, float]]) -> None:
+        """Show the parents of the sample pointed at inside the picture, where there is room for them."""
+
+    def refresh(self) -> None:
+        """Bring the picture up to the state; the newest call wins."""
+        self.pump.push(self.state.settings())
+
+    def start(self) -> None:
+        """The first picture, made at once so that the page opens with it; the rest follows."""
+        try:
+            self._show(next(self.compute(self.state.settings())))
+        except Exception as error:
+            self._failed(error)
+        self.refresh()
+
+    def layout(self) -> pn.viewable.Viewable:
+        """The pictures in a row, one under the other where it is narrow, and the card below."""
+        row = pn.Column(*self.panels.values(), stylesheets=[ROW], sizing_mode="stretch_width", margin=0)
+        return pn.Column(*self.controls(), row, self.card, sizing_mode="stretch_width", margin=(12, 0))
+
+    def controls(self) -> list[pn.viewable.Viewable]:
+        """What stands above the pictures."""
+        return []
+
+    def _show(self, result: Any) -> None:
+        self.show(result)
+        if self.settings is not None:
+            self.shown(self.mixed["original"].recipe.m, self.settings.n)
+        for name, panel in self.panels.items():
+            if panel.pointed >= 0:
+                self._point(name, panel.pointed)
+
+    def _failed(self, error: Exception) -> None:
+        self.tell(f"{error} The last picture stays." if isinstance(error, ValueError | OSError) else repr(error))
+
+    def _point(self, name: str, k: int) -> None:
+        panel = self.panels[name]
+        if self.settings is None or not 0 <= k < self.mixed[name].recipe.size:
+            if not any(other.pointed >= 0 for other in self.panels.values()):
+                self.card.param.update(card={"hint": self.hint}, pixels=b"")
+            return
+        for other in self.panels.values():
+            if other is not panel and other.pointed >= 0:
+                other.pointed = -1
+        mixed = self.mixed[name]
+        card, pairs = recipe_card(
+            f"{TITLES[name]}, sample {k}", mixes.data(self.settings), mixed.recipe, k, mixed.y[k].tolist()
+        )
+        self.lines(panel, pairs)
+        self.show_card(card, mixed, k, pairs)
+
+    def show_card(self, card: dict, mixed: mixes.Mixed, k: int, pairs: list[tuple[int, float]]) -> None:
+        """Put the recipe in numbers on screen."""
+        self.card.param.update(card=card)

@@ -1,0 +1,189 @@
+"""Points on manifolds: original, mixup and zeta-mixup side by side (Fig. 1 and 2 of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import torch
+from torch import Tensor
+
+from dashboard import mixes
+from dashboard.colours import blend
+from dashboard.components import Scatter
+from dashboard.live import Shelf
+from dashboard.state import Settings, State
+from dashboard.views.base import MixView
+from dashboard.words import TITLES, file_name, number, percent, setting
+from zmix_core.labels import one_hot
+from zmix_core.manifolds import MANIFOLDS
+from zmix_core.projection import principal_axes
+from zmix_core.realism import label_errors, spread
+
+__all__ = ["Manifolds"]
+
+VIEWPOINTS = {"default": (-60, 25), "(0°, 0°)": (0, 0), "(70°, 0°)": (0, 70), "(90°, 0°)": (0, 90), "(0°, 90°)": (90, 0)}
+"""The paper's viewpoints (Fig. 2), named (elevation, azimuth), as (azimuth, elevation) in degrees."""
+
+LINES = 64
+"""Parents a line is drawn to; those after them weigh too little to be seen."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is on screen at once: arrays for each panel; words for it where there was time."""
+
+    settings: Settings
+    mixed: dict[str, mixes.Mixed]
+    clouds: dict[str, tuple[bytes, bytes]]
+    words: dict[str, tuple[list, str]] | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What stays while gamma moves: the original points as they are seen, and how far they reach."""
+
+    project: Any
+    points: bytes
+    colours: bytes
+    dims: int
+    bounds: list[float]
+    axes: list[str]
+
+
+class Manifolds(MixView):
+    """Three panels of points with one camera."""
+
+    name = "manifolds"
+    title = "Manifolds"
+    hint = "Point at a sample, or press N with a picture in focus, to see its parents and their weights."
+
+    def __init__(self, state: State, tell) -> None:
+        super().__init__(state, tell)
+        self._viewpoints = pn.Row(
+            *(self._viewpoint(name) for name in VIEWPOINTS), css_classes=["viewpoints"], visible=False
+        )
+        for panel in self.panels.values():
+            panel.camera = list(state.camera)
+            panel.param.watch(lambda event: setattr(state, "camera", event.new), "camera")
+        state.param.watch(self._turn, "camera")
+
+    def panel(self, name: str) -> Scatter:
+        """See `MixView.panel`."""
+        return Scatter(title=TITLES[name], ghost=name != "original", group=self.state.name, margin=0)
+
+    def controls(self) -> list[pn.viewable.Viewable]:
+        """The paper's viewpoints."""
+        return [self._viewpoints]
+
+    def compute(self, settings: Settings) -> Iterator[Frame]:
+        """Points first; how far they stray when there is time."""
+        scene = _scene(settings.data)
+        settings = mixes.fit(settings)
+        mixed = mixes.mix(settings)
+        clouds = {name: _cloud(scene, m) for name, m in mixed.items()}
+        yield Frame(settings, mixed, clouds, None)
+        yield Frame(settings, mixed, clouds, {name: _words(name, settings, m) for name, m in mixed.items()})
+
+    def show(self, frame: Frame) -> None:
+        """See `MixView.show`."""
+        scene = _scene(frame.settings.data)
+        new = self.settings is None or self.settings.data != frame.settings.data
+        self.settings, self.mixed = frame.settings, frame.mixed
+        if new:
+            self._viewpoints.visible = scene.dims == 3
+        for name, panel in self.panels.items():
+            values: dict[str, Any] = {}
+            if new:
+                values |= {
+                    "base": scene.points,
+                    "base_colours": scene.colours,
+                    "dims": scene.dims,
+                    "bounds": scene.bounds,
+                    "axes": scene.axes,
+                    "pointed": -1,
+                }
+            if frame.words is None:
+                points, colours = frame.clouds[name]
+                values |= {"points": points, "colours": colours, "frame": panel.frame + 1}
+                values["file_name"] = file_name(name, frame.settings)
+                panel.table = lambda name=name: self._table(name)
+            else:
+                values["caption"], values["summary"] = frame.words[name]
+            panel.param.update(values)
+
+    def lines(self, panel: Scatter, pairs: list[tuple[int, float]]) -> None:
+        """See `MixView.lines`."""
+        panel.lines = np.array(pairs[:LINES], dtype=np.float32).tobytes()
+
+    def _table(self, name: str) -> tuple[list[str], Iterator[list]]:
+        mixed, classes = self.mixed[name], mixes.data(self.settings).classes
+        header = [f"x{i + 1}" for i in range(mixed.x.shape[1])] + [f"label {c}" for c in classes]
+        return header, ([*x, *y] for x, y in zip(mixed.x.tolist(), mixed.y.tolist(), strict=True))
+
+    def _viewpoint(self, name: str) -> pmui.Button:
+        azimuth, elevation = VIEWPOINTS[name]
+        label = name if name == "default" else f"view {name}"
+        button = pmui.Button(label=label, size="small", variant="text", margin=0)
+        button.on_click(lambda _: setattr(self.state, "camera", [azimuth, elevation, 1, 0, 0]))
+        return button
+
+    def _turn(self, event) -> None:
+        for panel in self.panels.values():
+            if panel.camera != event.new:
+                panel.camera = list(event.new)
+
+
+def _make_scene(name: str) -> Scene:
+    dataset = mixes.data(Settings("manifolds", name, 2, 0, 0, True, "self", "auto", 0))
+    x = dataset.x
+    width = x.shape[1]
+    project = principal_axes(x) if width > 3 else lambda points: points
+    seen = project(x)
+    centre = (seen.amin(0) + seen.amax(0)) / 2
+    # In the plane the box must fit; in space whatever way it is turned.
+    reach = (seen - centre).abs().max() if width == 2 else (seen - centre).norm(dim=1).max()
+    axes = ["x", "y", "z"] if width <= 3 else ["axis 1", "axis 2", "axis 3"]
+    return Scene(
+        project,
+        _triples(seen),
+        blend(one_hot(dataset.y, dataset.num_classes)).numpy().tobytes(),
+        min(width, 3),
+        [*_three(centre), 1.06 * float(reach)],
+        axes,
+    )
+
+
+_scene = Shelf(_make_scene, 16)
+
+
+def _three(values: Tensor) -> list[float]:
+    return [*values.tolist(), 0.0][:3]
+
+
+def _triples(points: Tensor) -> bytes:
+    if points.shape[1] == 2:
+        points = torch.nn.functional.pad(points, (0, 1))
+    return points.to(torch.float32).numpy().tobytes()
+
+
+def _cloud(scene: Scene, mixed: mixes.Mixed) -> tuple[bytes, bytes]:
+    return _triples(scene.project(mixed.x)), blend(mixed.y).numpy().tobytes()
+
+
+def _words(name: str, settings: Settings, mixed: mixes.Mixed) -> tuple[list, str]:
+    manifold = MANIFOLDS[settings.data]
+    off = float(manifold.distance(mixed.x).mean())
+    wrong = float(label_errors(mixed.y, manifold.true_class(mixed.x)).float().mean())
+    wide = spread(mixed.x)
+    caption = [["off the manifold", number(off)], ["label errors", percent(wrong)], ["spread", number(wide)]]
+    seen = " seen along their first three principal axes" if manifold.ambient > 3 else ""
+    summary = (
+        f"{len(mixed.x):,} points{seen}, {setting(name, settings)}: on average {number(off)} off the manifold, "
+        f"{percent(wrong)} with the label of another class, spread {number(wide)}."
+    )
+    return caption, summary
