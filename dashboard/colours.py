@@ -10,7 +10,18 @@ from torch import Tensor
 __all__ = ["blend", "palette"]
 
 # Neighbours differ in lightness as well as in hue, so that they stay apart for the colour-blind.
-_FIRST = ["#2f7ed8", "#e4572e", "#2e9e6b", "#c9a227", "#8a5cc2", "#17a2b8", "#d6568f", "#7a6f5d", "#6ab04c", "#a83232"]
+_FIRST = [
+    "#2f7ed8",
+    "#e4572e",
+    "#2e9e6b",
+    "#c9a227",
+    "#8a5cc2",
+    "#17a2b8",
+    "#d6568f",
+    "#7a6f5d",
+    "#6ab04c",
+    "#a83232",
+]
 
 
 def palette(classes: int) -> list[str]:

@@ -6,5 +6,4 @@ from dashboard.page import page
 
 pn.extension()
 
-query = {key: values[-1].decode(errors="replace") for key, values in pn.state.session_args.items()}
-page(query).servable()
+page({key: values[-1].decode(errors="replace") for key, values in pn.state.session_args.items()}).servable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,16 +16,19 @@ from zmix_core.methods import ERM, Method, Mixup, ZetaMixup
 from zmix_core.recipe import Recipe
 from zmix_core.weights import zeta_weights
 
-__all__ = ["Mixed", "code", "data", "fit", "methods", "mix"]
+__all__ = ["Mixed", "code", "data", "fit", "keep", "methods", "mix"]
 
 TILES = 100
 """Pictures in a grid, as in Fig. 3 (a) to (c) of the paper."""
+
+OWN = 8
+"""Own data sets kept in memory, for all sessions together."""
 
 AUTO = 2**20
 """N x m above which scheme "auto" is circulant: there the independent draw would take longer than a blink."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mixed:
     """One method's output: the recipe, samples ``(M, ...)`` and soft labels ``(M, K)``."""
 
@@ -57,21 +61,14 @@ def methods(settings: Settings) -> dict[str, Method]:
 
 
 def mix(settings: Settings) -> dict[str, Mixed]:
-    """What every panel shows. A change of gamma alone draws nothing anew."""
-    samples = data(settings)
-    labels = samples.y
-    mixed = {}
-    for name, method in methods(settings).items():
-        if isinstance(method, ZetaMixup):
-            drawn = ZetaMixup(method.n, 0.0, method.anchor, method.scheme)
-            recipe = _recipe(drawn, len(samples), settings.seed)
-            recipe = recipe.reweight(zeta_weights(settings.n, settings.gamma))
-        else:
-            recipe = _recipe(method, len(samples), settings.seed)
-        mixed[name] = Mixed(
-            recipe, recipe.apply(samples.x), recipe.apply_labels(labels, samples.num_classes)
-        )
-    return mixed
+    """What every panel shows; the very same object as long as its method, data and seed stay.
+
+    A change of gamma draws nothing anew.
+    """
+    return {
+        name: _mixed(settings.view, settings.data, method, settings.seed)
+        for name, method in methods(settings).items()
+    }
 
 
 def code(settings: Settings) -> str:
@@ -83,7 +80,7 @@ def code(settings: Settings) -> str:
     else:
         source = "images"
         load = (
-            f"data = images.load({settings.data!r})\n"
+            f"data = images.load({', '.join([repr(settings.data), *(f'{k}={v}' for k, v in _few(settings.data).items())])})\n"
             f"data = data.first_of_each_class(max(1, {TILES} // data.num_classes)).take(slice({TILES}))"
         )
     return f"""import torch
@@ -105,13 +102,37 @@ zeta_x, zeta_y = zeta.apply(data.x), zeta.apply_labels(data.y, data.num_classes)
 """
 
 
+def _mix(view: str, name: str, method: Method, seed: int) -> Mixed:
+    samples = _data(view, name)
+    if isinstance(method, ZetaMixup):
+        recipe = _recipe(replace(method, gamma=0.0), len(samples), seed)
+        recipe = recipe.reweight(zeta_weights(recipe.n, method.gamma))
+    else:
+        recipe = _recipe(method, len(samples), seed)
+    return Mixed(recipe, recipe.apply(samples.x), recipe.apply_labels(samples.y, samples.num_classes))
+
+
+def keep(name: str, dataset: Dataset) -> None:
+    """Make a user's own pictures available under a name, until newer ones take their place."""
+    _own[name] = dataset
+    while len(_own) > OWN:
+        _own.popitem(last=False)
+
+
 def _load(view: str, name: str) -> Dataset:
     if view == "manifolds":
         return manifolds.load(name, seed=0)
-    everything = images.load(name)
+    everything = _own[name] if name in _own else images.load(name, **_few(name))
     first = everything.first_of_each_class(max(1, TILES // everything.num_classes))
     return first.take(slice(TILES))
 
 
+def _few(name: str) -> dict[str, int]:
+    """Of a folder only as many pictures are read as are shown: taken evenly from its classes."""
+    return {"limit": TILES} if name not in images.IMAGES and not name.endswith(".npz") else {}
+
+
+_own: OrderedDict[str, Dataset] = OrderedDict()
 _data = Shelf(_load, 16)
 _recipe = Shelf(lambda method, m, seed: method.draw(m, generator=torch.Generator().manual_seed(seed)), 8)
+_mixed = Shelf(_mix, 16)

@@ -6,7 +6,7 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.page import Laboratory
+from dashboard.laboratory import Laboratory
 from dashboard.state import State
 from dashboard.views import VIEWS
 
@@ -33,6 +33,10 @@ def explore(view: str = "manifolds", **settings: Any) -> pn.viewable.Viewable:
         settings["manifold" if view == "manifolds" else "images"] = settings.pop("data")
     unknown = set(settings) - set(State.param)
     if unknown:
-        raise ValueError(f"unknown settings {sorted(unknown)}; expected some of {sorted(State.param)} or data.")
-    pn.extension()
-    return Laboratory(State(view=view, **settings), [view]).shell()
+        raise ValueError(
+            f"unknown settings {sorted(unknown)}; expected some of {sorted(State.param)} or data."
+        )
+    # Scripts inside the notebook, none from the network.
+    pn.extension(inline=True)
+    laboratory = Laboratory(State(view=view, **settings), [view])
+    return laboratory.shell(laboratory.front.layout())

@@ -35,13 +35,19 @@ class State(param.Parameterized):
     """Everything that decides what is on screen; bounds and choices stand here and nowhere else."""
 
     view = param.Selector(default="manifolds", objects=["manifolds", "images"], doc="The tab in front.")
-    manifold = param.Selector(default="crescents", objects={m.title: name for name, m in MANIFOLDS.items()}, doc="Data of the Manifolds tab.")
+    manifold = param.Selector(
+        default="crescents",
+        objects={m.title: name for name, m in MANIFOLDS.items()},
+        doc="Data of the Manifolds tab.",
+    )
     images = param.Selector(default="digits", objects=["digits"], doc="Data of the Images tab.")
     n = param.Integer(32, bounds=(2, None), doc="N: samples mixed into one output; at most m.")
     gamma = param.Number(2.8, bounds=(0, 15), doc="γ: exponent of the weights.")
     alpha = param.Number(1.0, bounds=(0, 10), doc="α: mixup draws λ from Beta(α, α).")
     per_sample = param.Boolean(True, doc="Mixup: one λ a sample (1), or one for all as in the original (0).")
-    anchor = param.Selector(default="self", objects=["self", "random"], doc="ζ-mixup: what output k starts from.")
+    anchor = param.Selector(
+        default="self", objects=["self", "random"], doc="ζ-mixup: what output k starts from."
+    )
     scheme = param.Selector(
         default="auto",
         objects=["auto", "independent", "circulant"],
@@ -53,9 +59,14 @@ class State(param.Parameterized):
 
     def __init__(self, **params: Any) -> None:
         super().__init__()
-        self.param["images"].objects = images.available()
+        titles = {name: entry.title for name, entry in images.IMAGES.items()}
+        self.param["images"].objects = {titles.get(name, name): name for name in images.available()}
         self.images = images.default()
         self.param.update(**params)
+
+    def offer_images(self, name: str) -> None:
+        """One more data set to choose on the Images tab."""
+        self.param["images"].objects = {**self.param["images"].get_range(), name: name}
 
     def settings(self) -> Settings:
         """The present moment."""

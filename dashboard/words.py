@@ -17,8 +17,10 @@ SHOWN = 12
 
 
 def number(value: float) -> str:
-    """Three significant digits, no exponent for everyday sizes."""
-    return f"{value:.3g}" if 1e-4 <= abs(value) < 1e5 or value == 0 else f"{value:.1e}"
+    """Three significant digits; what rounding alone leaves counts as 0."""
+    if abs(value) < 1e-6:
+        return "0"
+    return f"{value:.3g}" if 1e-4 <= abs(value) < 1e5 else f"{value:.1e}"
 
 
 def percent(share: float) -> str:

@@ -11,7 +11,14 @@ from zmix_core.device import resolve_device
 from zmix_core.methods import ERM, METHODS, Mixup, ZetaMixup, mixup, zeta_mixup
 from zmix_core.recipe import Recipe
 from zmix_core.transforms import ZetaMixUp
-from zmix_core.weights import GAMMA_MIN, gamma_to_lambda, lambda_to_gamma, truncated_zeta, zeta_weights
+from zmix_core.weights import (
+    GAMMA_MIN,
+    gamma_to_lambda,
+    lambda_to_gamma,
+    theorem_1_holds,
+    truncated_zeta,
+    zeta_weights,
+)
 
 __all__ = [
     "ERM",
@@ -26,6 +33,7 @@ __all__ = [
     "lambda_to_gamma",
     "mixup",
     "resolve_device",
+    "theorem_1_holds",
     "truncated_zeta",
     "zeta_mixup",
     "zeta_weights",

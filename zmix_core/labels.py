@@ -33,6 +33,8 @@ def one_hot(y: Tensor, num_classes: int | None) -> Tensor:
         )
     if y.is_floating_point() or y.is_complex():
         raise ValueError(f"y has dtype {y.dtype}; expected integers, which floats already mixed are not.")
+    if y.ndim == 0:
+        raise ValueError("y is a single number; expected one label a sample, (m,).")
     y = y.to(torch.int64)
     # On an accelerator a look at the values would wait for it; scatter checks them there.
     if y.device.type == "cpu" and y.numel() and not (y.min() >= 0 and y.max() < num_classes):

@@ -42,7 +42,7 @@ class Method(ABC):
         Raises:
             ValueError: m is below 2, or does not go with the method's settings.
         """
-        if isinstance(m, bool) or m != int(m) or m < 2:
+        if isinstance(m, bool) or m % 1 != 0 or m < 2:
             raise ValueError(
                 f"m = {m}: mixing needs a batch of at least 2 samples. "
                 "Where the last batch of a loader is the short one, use drop_last=True."
@@ -111,9 +111,12 @@ class Mixup(Method):
         dtype = torch.float32 if at.type == "mps" else torch.float64
         if self.alpha == 0:
             return torch.ones(count, dtype=dtype, device=at)
-        # What torch.distributions.Beta draws from; that class takes no generator.
-        concentration = torch.full((count, 2), float(self.alpha), dtype=dtype, device=at)
-        return torch._sample_dirichlet(concentration, generator=generator)[:, 0]
+        # Beta is G1 / (G1 + G2) of two Gamma(alpha) variates. Below alpha = 0.01 both underflow, and a naive
+        # ratio is 1/2: so in logarithms, with log Gamma(alpha) = log Gamma(alpha + 1) - Exponential / alpha.
+        shape = torch.full((count, 2), float(self.alpha) + 1.0, dtype=dtype, device=at)
+        log_gamma = torch._standard_gamma(shape, generator=generator).log()
+        log_gamma -= torch.empty_like(shape).exponential_(generator=generator) / self.alpha
+        return log_gamma.softmax(dim=1)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ class ZetaMixup(Method):
     scheme: Literal["independent", "circulant"] = "independent"
 
     def __post_init__(self) -> None:
-        if self.n is not None and (isinstance(self.n, bool) or self.n != int(self.n) or self.n < 2):
+        if self.n is not None and (isinstance(self.n, bool) or self.n % 1 != 0 or self.n < 2):
             raise ValueError(f"N = {self.n}: expected a whole number of at least 2, or None for all.")
         zeta_weights(2, self.gamma)  # says what is wrong with gamma
         if self.anchor not in ("self", "random"):

@@ -131,7 +131,8 @@ class Recipe:
         order = _memory_order(x)
         flat = x.permute(order).reshape(self.m, math.prod(x.shape[1:]))
         here = self if self.device == x.device else self.to(x.device)
-        mixed = here._mix(flat.to(work)).to(x.dtype)
+        # Samples of no width stay so; embedding_bag would refuse them.
+        mixed = here._mix(flat.to(work)).to(x.dtype) if flat.numel() else flat[:1].expand(self.size, 0)
         shape = [self.size, *(x.shape[d] for d in order[1:])]
         return mixed.reshape(shape).permute([order.index(d) for d in range(x.ndim)])
 
@@ -217,9 +218,17 @@ class CirculantRecipe(Recipe):
         kernel = torch.zeros(self.m, 1, dtype=flat.dtype, device=flat.device)
         kernel[: self.n, 0] = self.weights.to(flat.dtype)
         spectrum = torch.fft.rfft(kernel, dim=0).conj()
+
+        def correlate(part: Tensor) -> Tensor:
+            mixed = torch.fft.irfft(torch.fft.rfft(part, dim=0) * spectrum, n=self.m, dim=0)
+            # Its rounding would carry a soft label below 0, and its logarithm to NaN. A mix never leaves the
+            # range of what it mixes; the gradient is that of the exact product.
+            with torch.no_grad():
+                stray = mixed.clamp(*part.aminmax(dim=0)) - mixed
+            return mixed + stray
+
         columns = flat[self._ring].split(max(1, CHUNK // self.m), dim=1)
-        parts = [torch.fft.irfft(torch.fft.rfft(c, dim=0) * spectrum, n=self.m, dim=0) for c in columns]
-        return torch.cat(parts, dim=1)[self._start]
+        return torch.cat([correlate(part) for part in columns], dim=1)[self._start]
 
 
 class ChunkedRecipe(Recipe):
@@ -263,8 +272,11 @@ class ChunkedRecipe(Recipe):
 
     def _rows(self, index: Tensor) -> Tensor:
         parents = torch.empty(len(index), self.n, dtype=torch.int64, device=self.device)
+        index = torch.where(index < 0, index + self.m, index)  # -1 is the last, as in any indexing
         chunk = index // self._rows_per_chunk
         for c in chunk.unique().tolist():
+            if not 0 <= c < len(self._seeds):
+                raise IndexError(f"asked for a row that is not there; expected {-self.m} to {self.m - 1}.")
             here = chunk == c
             parents[here] = self._draw(c)[index[here] - c * self._rows_per_chunk].to(self.device)
         return parents

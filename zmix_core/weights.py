@@ -63,8 +63,9 @@ def zeta_weights(
     """
     powers = _powers(n, gamma)
     weights = powers / math.fsum(powers.tolist())
-    # A million roundings do not cancel exactly: w_1, the largest, takes up what is left.
-    weights[0] += 1.0 - math.fsum(weights.tolist())
+    # A million roundings do not cancel exactly: w_1, the largest, takes up what is left, and stays largest.
+    first, second = float(weights[0]), float(weights[1]) if len(weights) > 1 else 0.0
+    weights[0] = max(first + (1.0 - math.fsum(weights.tolist())), second)
     return weights.to(device=device, dtype=dtype)
 
 
@@ -119,7 +120,7 @@ def lambda_to_gamma(lam: float) -> float:
 
 
 def _powers(n: int, gamma: float) -> Tensor:
-    if isinstance(n, bool) or n != int(n) or n < 1:
+    if isinstance(n, bool) or n % 1 != 0 or n < 1:  # NaN and infinity leave NaN
         raise ValueError(f"N = {n}: expected a whole number of samples, at least 1.")
     if not (math.isfinite(gamma) and gamma >= 0):
         raise ValueError(f"gamma = {gamma}: expected a finite number of at least 0 (the paper's: 2.4 to 4).")

@@ -1,6 +1,8 @@
 """Small browser parts, each a Python class beside its script."""
 
+from dashboard.components.action import Action
 from dashboard.components.address import Address
+from dashboard.components.choice import Choice
 from dashboard.components.dial import Dial
 from dashboard.components.mosaic import Mosaic
 from dashboard.components.notice import Notice
@@ -8,5 +10,18 @@ from dashboard.components.recipe_card import RecipeCard
 from dashboard.components.scatter import Scatter
 from dashboard.components.share import Share
 from dashboard.components.strip import Strip
+from dashboard.components.upload import Upload
 
-__all__ = ["Address", "Dial", "Mosaic", "Notice", "RecipeCard", "Scatter", "Share", "Strip"]
+__all__ = [
+    "Action",
+    "Address",
+    "Choice",
+    "Dial",
+    "Mosaic",
+    "Notice",
+    "RecipeCard",
+    "Scatter",
+    "Share",
+    "Strip",
+    "Upload",
+]

@@ -46,6 +46,8 @@ export function render({model}) {
         onclick: () => set(v),
       }, text)
       if (crowded && i % 2) mark.className = "low"
+      // A long name next to a short one in the same line: it ends at its mark.
+      if (crowded && shown[i + 2] && to_scale(shown[i + 2][0]) - at < 0.16) mark.classList.add("left")
       mark.style.left = `calc(8px + ${at} * (100% - 16px))`
       return mark
     }))
@@ -76,5 +78,6 @@ export function render({model}) {
   model.on(["start", "end", "marks", "scale"], setup)
   model.on("msg:custom", show)
   setup()
+  range.hidden = marks.hidden = !model.slider
   return make("div", {className: "dial"}, make("div", {className: "row"}, label, field), range, marks)
 }

@@ -22,8 +22,11 @@ class Dial(Component):
     start = param.Number(0, doc="Least value.")
     end = param.Number(1, doc="Greatest value.")
     step = param.Number(1, doc="One press of an arrow key.")
-    scale = param.Selector(default="linear", objects=["linear", "root", "log"], doc="What the slider runs along.")
+    scale = param.Selector(
+        default="linear", objects=["linear", "root", "log"], doc="What the slider runs along."
+    )
     whole = param.Boolean(False, doc="Whether only whole numbers are taken.")
+    slider = param.Boolean(True, doc="Whether there is a slider; else the value is typed only.")
     marks = param.List([], doc="Values worth knowing: [value, text] each; a click takes the value.")
 
     refused: Callable[[str], None] = staticmethod(lambda message: None)

@@ -22,6 +22,9 @@ export function render({model}) {
     return make("div", {className: "bar"}, make("span", {className: "name"}, name), make("span", {className: "track"}, fill), make("span", {className: "number"}, text))
   }
 
+  // As wide as the longest name, within reason, so that the bars of a list start in one line.
+  const room = (names) => `${Math.min(22, Math.max(...names.map((name) => name.length + 1), 2))}ch`
+
   function draw() {
     const {title, hint, labels, parents, more, tile} = model.card
     const pixels = numbers(Uint8Array, model.pixels)
@@ -29,7 +32,7 @@ export function render({model}) {
       root.replaceChildren(make("p", {className: "hint"}, hint ?? ""))
       return
     }
-    const left = make("div", {className: "what"}, make("h3", {}, title))
+    const left = make("div", {className: "what"})
     if (tile) left.append(picture(pixels, tile, 0, 140))
     left.append(make("div", {className: "soft"}, ...labels.map(([name, share, colour]) => bar(name, share, colour, share.toFixed(3)))))
     const right = make("ol", {className: "parents"}, ...parents.map(([name, weight, colour], i) => {
@@ -37,7 +40,10 @@ export function render({model}) {
       if (tile) item.prepend(picture(pixels, tile, i + 1, 44))
       return item
     }))
-    root.replaceChildren(left, make("div", {className: "from"}, make("h3", {}, "Its parents, w₁ first"), right, make("p", {className: "hint"}, more)))
+    left.style.setProperty("--name", room(labels.map(([name]) => name)))
+    right.style.setProperty("--name", room(parents.map(([name]) => name)))
+    root.replaceChildren(make("div", {}, make("h3", {}, title), left),
+      make("div", {className: "from"}, make("h3", {}, "Its parents, w₁ first"), right, make("p", {className: "hint"}, more)))
   }
 
   model.on(["card", "pixels"], draw)

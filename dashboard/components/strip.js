@@ -21,13 +21,13 @@ export function render({model}) {
     bars.replaceChildren(svg, make("div", {className: "ranks"}, ...shown.map(([rank]) => make("span", {}, rank))))
     const first = shown.length ? shown[0][1] : 1
     const part = (text, size, name) => {
-      const node = make("div", {className: name}, size > 0.12 ? text : "")
+      const node = make("div", {className: name}, size > 0.16 ? text : "")
       node.style.flexGrow = Math.max(size, 1e-6)
       return node
     }
     share.replaceChildren(
       part(`w₁ ${(100 * first).toFixed(1)} %`, first, "first"),
-      part(`all others ${(100 * (1 - first)).toFixed(1)} %`, 1 - first, "rest"), make("i", {title: "one half"}))
+      part(`others ${(100 * (1 - first)).toFixed(1)} %`, 1 - first, "rest"), make("i", {title: "one half"}))
     share.setAttribute("aria-label", `w1 is ${first.toFixed(4)}, all others together ${(1 - first).toFixed(4)}`)
     words.replaceChildren(...model.words.map(([text, kind]) => make("span", {className: kind}, text)))
   }

@@ -69,12 +69,19 @@ class MixView:
         self.pump.push(self.state.settings())
 
     def start(self) -> None:
-        """The first picture, made at once so that the page opens with it; the rest follows."""
+        """The first picture, made at once so that the page opens with it.
+
+        What takes longer follows when a browser has the page; a notebook cell, which could lose what is sent
+        while it is being shown, gets it now.
+        """
         try:
-            self._show(next(self.compute(self.state.settings())))
+            for result in self.compute(self.state.settings()):
+                self._show(result)
+                if pn.state.curdoc:
+                    pn.state.onload(self.refresh)
+                    break
         except Exception as error:
             self._failed(error)
-        self.refresh()
 
     def layout(self) -> pn.viewable.Viewable:
         """The pictures in a row, one under the other where it is narrow, and the card below."""
@@ -94,7 +101,9 @@ class MixView:
                 self._point(name, panel.pointed)
 
     def _failed(self, error: Exception) -> None:
-        self.tell(f"{error} The last picture stays." if isinstance(error, ValueError | OSError) else repr(error))
+        self.tell(
+            f"{error} The last picture stays." if isinstance(error, ValueError | OSError) else repr(error)
+        )
 
     def _point(self, name: str, k: int) -> None:
         panel = self.panels[name]

@@ -37,7 +37,7 @@ class Images(MixView):
 
     def panel(self, name: str) -> Mosaic:
         """See `MixView.panel`."""
-        return Mosaic(title=TITLES[name], margin=0)
+        return Mosaic(title=TITLES[name], sizing_mode="stretch_width", margin=0)
 
     def compute(self, settings: Settings) -> Iterator[Frame]:
         """One frame: a hundred pictures take no time."""
@@ -48,9 +48,12 @@ class Images(MixView):
     def show(self, frame: Frame) -> None:
         """See `MixView.show`."""
         new = self.settings is None or self.settings.data != frame.settings.data
+        old = self.mixed
         self.settings, self.mixed, self.tiles = frame.settings, frame.mixed, frame.tiles
         self.originals = frame.tiles["original"]
         for name, panel in self.panels.items():
+            if not new and frame.mixed[name] is old.get(name):
+                continue
             tiles, mixed = frame.tiles[name], frame.mixed[name]
             panel.table = lambda name=name: self._table(name)
             panel.param.update(
@@ -70,9 +73,7 @@ class Images(MixView):
         name = next(name for name, other in self.mixed.items() if other is mixed)
         parents = torch.tensor([parent for parent, _ in pairs[:SHOWN]])
         pixels = torch.cat([self.tiles[name][k : k + 1], self.originals[parents]])
-        self.card.param.update(
-            card={**card, "tile": list(pixels.shape[1:])}, pixels=pixels.numpy().tobytes()
-        )
+        self.card.param.update(card={**card, "tile": list(pixels.shape[1:])}, pixels=pixels.numpy().tobytes())
 
     def _table(self, name: str) -> tuple[list[str], Iterator[list]]:
         mixed, classes = self.mixed[name], mixes.data(self.settings).classes

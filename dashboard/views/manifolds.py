@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-import panel_material_ui as pmui
 import torch
 from torch import Tensor
 
 from dashboard import mixes
 from dashboard.colours import blend
-from dashboard.components import Scatter
+from dashboard.components import Action, Scatter
 from dashboard.live import Shelf
 from dashboard.state import Settings, State
 from dashboard.views.base import MixView
@@ -26,7 +25,13 @@ from zmix_core.realism import label_errors, spread
 
 __all__ = ["Manifolds"]
 
-VIEWPOINTS = {"default": (-60, 25), "(0°, 0°)": (0, 0), "(70°, 0°)": (0, 70), "(90°, 0°)": (0, 90), "(0°, 90°)": (90, 0)}
+VIEWPOINTS = {
+    "default": (-60, 25),
+    "(0°, 0°)": (0, 0),
+    "(70°, 0°)": (0, 70),
+    "(90°, 0°)": (0, 90),
+    "(0°, 90°)": (90, 0),
+}
 """The paper's viewpoints (Fig. 2), named (elevation, azimuth), as (azimuth, elevation) in degrees."""
 
 LINES = 64
@@ -65,7 +70,10 @@ class Manifolds(MixView):
     def __init__(self, state: State, tell) -> None:
         super().__init__(state, tell)
         self._viewpoints = pn.Row(
-            *(self._viewpoint(name) for name in VIEWPOINTS), css_classes=["viewpoints"], visible=False
+            *(self._viewpoint(name) for name in VIEWPOINTS),
+            stylesheets=[":host { gap: 6px; flex-wrap: wrap; }"],
+            visible=False,
+            margin=(0, 0, 8, 0),
         )
         for panel in self.panels.values():
             panel.camera = list(state.camera)
@@ -74,7 +82,13 @@ class Manifolds(MixView):
 
     def panel(self, name: str) -> Scatter:
         """See `MixView.panel`."""
-        return Scatter(title=TITLES[name], ghost=name != "original", group=self.state.name, margin=0)
+        return Scatter(
+            title=TITLES[name],
+            ghost=name != "original",
+            group=self.state.name,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
 
     def controls(self) -> list[pn.viewable.Viewable]:
         """The paper's viewpoints."""
@@ -85,9 +99,9 @@ class Manifolds(MixView):
         scene = _scene(settings.data)
         settings = mixes.fit(settings)
         mixed = mixes.mix(settings)
-        clouds = {name: _cloud(scene, m) for name, m in mixed.items()}
+        clouds = {name: _cloud(scene, m) for name, m in mixed.items() if m is not self.mixed.get(name)}
         yield Frame(settings, mixed, clouds, None)
-        yield Frame(settings, mixed, clouds, {name: _words(name, settings, m) for name, m in mixed.items()})
+        yield Frame(settings, mixed, {}, {name: _words(name, settings, m) for name, m in mixed.items()})
 
     def show(self, frame: Frame) -> None:
         """See `MixView.show`."""
@@ -107,12 +121,12 @@ class Manifolds(MixView):
                     "axes": scene.axes,
                     "pointed": -1,
                 }
-            if frame.words is None:
+            if name in frame.clouds:
                 points, colours = frame.clouds[name]
                 values |= {"points": points, "colours": colours, "frame": panel.frame + 1}
                 values["file_name"] = file_name(name, frame.settings)
                 panel.table = lambda name=name: self._table(name)
-            else:
+            if frame.words is not None:
                 values["caption"], values["summary"] = frame.words[name]
             panel.param.update(values)
 
@@ -125,11 +139,10 @@ class Manifolds(MixView):
         header = [f"x{i + 1}" for i in range(mixed.x.shape[1])] + [f"label {c}" for c in classes]
         return header, ([*x, *y] for x, y in zip(mixed.x.tolist(), mixed.y.tolist(), strict=True))
 
-    def _viewpoint(self, name: str) -> pmui.Button:
+    def _viewpoint(self, name: str) -> Action:
         azimuth, elevation = VIEWPOINTS[name]
-        label = name if name == "default" else f"view {name}"
-        button = pmui.Button(label=label, size="small", variant="text", margin=0)
-        button.on_click(lambda _: setattr(self.state, "camera", [azimuth, elevation, 1, 0, 0]))
+        button = Action(label=name if name == "default" else f"view {name}", margin=0)
+        button.pressed = lambda: setattr(self.state, "camera", [azimuth, elevation, 1, 0, 0])
         return button
 
     def _turn(self, event) -> None:
@@ -175,11 +188,18 @@ def _cloud(scene: Scene, mixed: mixes.Mixed) -> tuple[bytes, bytes]:
     return _triples(scene.project(mixed.x)), blend(mixed.y).numpy().tobytes()
 
 
+def _measure(data: str, mixed: mixes.Mixed) -> tuple[float, float, float]:
+    manifold = MANIFOLDS[data]
+    wrong = label_errors(mixed.y, manifold.true_class(mixed.x))
+    return float(manifold.distance(mixed.x).mean()), float(wrong.float().mean()), spread(mixed.x)
+
+
+_measured = Shelf(_measure, 16)
+
+
 def _words(name: str, settings: Settings, mixed: mixes.Mixed) -> tuple[list, str]:
     manifold = MANIFOLDS[settings.data]
-    off = float(manifold.distance(mixed.x).mean())
-    wrong = float(label_errors(mixed.y, manifold.true_class(mixed.x)).float().mean())
-    wide = spread(mixed.x)
+    off, wrong, wide = _measured(settings.data, mixed)
     caption = [["off the manifold", number(off)], ["label errors", percent(wrong)], ["spread", number(wide)]]
     seen = " seen along their first three principal axes" if manifold.ambient > 3 else ""
     summary = (

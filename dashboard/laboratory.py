@@ -1,0 +1,240 @@
+"""The laboratory: controls, strip and views around one state."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import panel as pn
+import param
+
+from dashboard import mixes
+from dashboard.components import Action, Choice, Dial, Notice, Share, Strip, Upload
+from dashboard.state import State
+from dashboard.views import VIEWS
+from dashboard.weights_strip import strip_values
+from zmix_core import images
+from zmix_core.weights import GAMMA_MIN, zeta_weights
+
+__all__ = ["Laboratory"]
+
+# Panel's columns bring a button for scrolling, which would take up a row of a grid.
+SHELL = """
+.scroll-button { display: none; }
+:host { display: grid !important; flex: none; grid-auto-rows: max-content; align-items: start;
+  grid-template-columns: 290px minmax(0, 1fr); gap: 28px; padding: 18px 22px; }
+.side { position: sticky; top: 18px; }
+@media (max-width: 900px) {
+  :host { grid-template-columns: minmax(0, 1fr); gap: 10px; padding: 10px 12px; }
+  .side, .main { display: contents !important; }
+}
+"""
+# In one column, gamma and the weights stay in sight above the pictures; what is seldom set comes last.
+SIDE = """
+.scroll-button { display: none; }
+:host { gap: 16px; }
+@media (max-width: 900px) {
+  .data { order: 1 } .n { order: 2 } .rest { order: 6 }
+  .gamma { order: 3; position: sticky; top: 0; z-index: 11; background: var(--zmix-page, inherit); }
+}
+"""
+MAIN = """
+.scroll-button { display: none; }
+:host { gap: 14px; }
+.strip { position: sticky; top: 0; z-index: 10; background: var(--zmix-page, inherit); padding: 8px 0 12px;
+  border-bottom: 1px solid #868b9444; }
+@media (max-width: 900px) { .strip { order: 4; top: 112px; } .views { order: 5 } }
+"""
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+
+
+class Laboratory:
+    """Controls, weights and views, all following one `State`.
+
+    Args:
+        state: What is set; every part shows it and changes it.
+        views: Names of the views to offer, from `VIEWS`; all of them by default.
+    """
+
+    def __init__(self, state: State, views: list[str] | None = None) -> None:
+        self.state = state
+        self.notice = Notice()
+        self.strip = Strip(title="Weights", css_classes=["strip"], **WIDE)
+        self.strip.table = self._weights_table
+        self.share = Share(**WIDE)
+        self.views = {name: VIEWS[name](state, self.notice.tell) for name in views or VIEWS}
+        for view in self.views.values():
+            view.shown = self._shown
+        marks = [[2, "2"], [32, "32"], [100, "100"], [1000, "1000"]]
+        self.n = self._dial("n", "N", step=1, whole=True, scale="log", marks=marks)
+        marks = [[0, "0"], [GAMMA_MIN, "γ_min"], [2.4, "2.4"], [2.8, "2.8"], [4.0, "4.0"], [15, "15"]]
+        self.gamma = self._dial("gamma", "γ", step=0.05, scale="root", marks=marks)
+        self.alpha = self._dial(
+            "alpha", "α", step=0.05, scale="root", marks=[[0.2, "0.2"], [1, "1"], [4, "4"]]
+        )
+        self.seed = self._dial("seed", "Seed", step=1, whole=True, slider=False)
+        self.play = Action(label="Play γ", switches=True, margin=0)
+        self.play.pressed = self._played
+        self._sweep, self._player = 1, None
+        state.param.watch(self._changed, list(state.param))
+        self._fresh()
+        self.front.start()
+
+    @property
+    def front(self) -> Any:
+        """The view on screen."""
+        return self.views[self.state.view]
+
+    # Layout
+
+    def sidebar(self) -> pn.Column:
+        """Everything that can be set."""
+        resample = Action(label="Resample", margin=0)
+        resample.pressed = self._resample
+        reset = Action(label="Reset", margin=0)
+        reset.pressed = self.state.reset
+        own = Upload(
+            label="Own pictures (.npz)…",
+            accept=".npz",
+            visible=self.state.param.view.rx() == "images",
+            margin=0,
+        )
+        own.taken, own.refused = self._own_pictures, self.notice.tell
+        data = pn.Column(
+            *(
+                self._choice(key, "Data", visible=self.state.param.view.rx() == view)
+                for key, view in (("manifold", "manifolds"), ("images", "images"))
+                if view in self.views
+            ),
+            own,
+            css_classes=["data"],
+            stylesheets=[":host { gap: 8px; }"],
+            **WIDE,
+        )
+        rest = pn.Column(
+            pn.Row(self.play, resample, reset, margin=0, stylesheets=[":host { gap: 8px; }"]),
+            self.alpha,
+            self._choice("per_sample", "mixup draws", {"one λ a sample": True, "one λ for all": False}),
+            self._choice(
+                "anchor", "ζ-mixup: rank 1 of output k", {"is sample k": "self", "is any sample": "random"}
+            ),
+            self._choice("scheme", "ζ-mixup: rows are drawn"),
+            self.seed,
+            self.share,
+            css_classes=["rest"],
+            stylesheets=[":host { gap: 14px; }"],
+            **WIDE,
+        )
+        gamma = pn.Column(self.gamma, css_classes=["gamma"], **WIDE)
+        return pn.Column(data, self.n, gamma, rest, css_classes=["side"], stylesheets=[SIDE], margin=0)
+
+    def shell(self, views: pn.viewable.Viewable) -> pn.Column:
+        """Sidebar beside strip and views, or below 900 pixels all in one column."""
+        body = pn.Column(views, css_classes=["views"], **WIDE)
+        main = pn.Column(self.strip, body, css_classes=["main"], stylesheets=[MAIN], **WIDE)
+        return pn.Column(self.sidebar(), main, self.notice, stylesheets=[SHELL], **WIDE)
+
+    # Controls, each bound to one key of the state
+
+    def _dial(self, key: str, label: str, **options: Any) -> Dial:
+        declared = self.state.param[key]
+        low, high = declared.bounds
+        value = getattr(self.state, key)
+        end = high if high is not None else max(low, value)
+        dial = Dial(
+            label=label,
+            help=declared.doc,
+            start=low,
+            end=end,
+            value=value,
+            css_classes=[key],
+            **options,
+            **WIDE,
+        )
+        dial.refused = self.notice.tell
+        return self._bound(dial, key)
+
+    def _choice(self, key: str, label: str, titles: dict[str, Any] | None = None, **options: Any) -> Choice:
+        declared = self.state.param[key]
+        titles = titles or {title: value for title, value in declared.get_range().items()}
+        choice = Choice(
+            label=label,
+            options=[list(item) for item in titles.items()],
+            value=getattr(self.state, key),
+            **options,
+            **WIDE,
+        )
+        if key == "images":
+            self._images = choice
+        return self._bound(choice, key)
+
+    def _bound(self, control: Any, key: str) -> Any:
+        def take(event: param.parameterized.Event) -> None:
+            try:
+                setattr(self.state, key, control.sanitized() if isinstance(control, Dial) else event.new)
+            except ValueError as error:
+                self.notice.tell(str(error))
+
+        control.param.watch(take, "value")
+        self.state.param.watch(lambda event: setattr(control, "value", event.new), key)
+        return control
+
+    # What follows what
+
+    def _changed(self, *events: param.parameterized.Event) -> None:
+        self._fresh()
+        if {event.name for event in events} - {"camera", "theme"}:
+            self.front.refresh()
+
+    def _fresh(self) -> None:
+        self.strip.param.update(**strip_values(self.state.n, float(self.state.gamma)))
+        if self.share.query:
+            self.share.query = self.state.query()
+
+    def _shown(self, m: int, n: int) -> None:
+        """A view shows m samples mixed N at a time: fewer than were asked for if there are fewer."""
+        self.n.end = m
+        if n == m < self.state.n:
+            self.notice.tell(f"N = {self.state.n} is more than the m = {m} samples there are: N is {n} now.")
+            self.state.n = n
+        self.share.code = mixes.code(self.front.settings)
+
+    def _resample(self) -> None:
+        self.state.seed = (self.state.seed + 1) % 2**31
+
+    def _played(self) -> None:
+        if self._player is None:
+            self._player = pn.state.add_periodic_callback(self._step, period=80)
+        else:
+            self._player.stop()
+            self._player = None
+        self.play.on_now = self._player is not None
+
+    def _step(self) -> None:
+        if self.front.pump.busy:
+            return
+        low, high = self.state.param.gamma.bounds
+        gamma = self.state.gamma
+        if not low < gamma < high:
+            self._sweep = 1 if gamma <= low else -1
+        # Slower where the picture changes most.
+        gamma += self._sweep * (0.03 + 0.012 * gamma)
+        self.state.gamma = round(min(max(gamma, low), high), 3)
+
+    def _own_pictures(self, name: str, content: bytes) -> None:
+        try:
+            dataset = images.read_npz(io.BytesIO(content), name=name)
+        except (ValueError, OSError) as error:
+            self.notice.tell(f"{error} The data stay as they were.")
+            return
+        key = f"{name} ({hashlib.sha256(content).hexdigest()[:8]})"
+        mixes.keep(key, dataset)
+        self.state.offer_images(key)
+        self._images.options = [list(item) for item in self.state.param["images"].get_range().items()]
+        self.state.images = key
+
+    def _weights_table(self) -> tuple[list[str], Iterator[list[float]]]:
+        weights = zeta_weights(self.state.n, float(self.state.gamma)).tolist()
+        return ["rank", "weight"], ([rank, weight] for rank, weight in enumerate(weights, start=1))
