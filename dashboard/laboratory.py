@@ -95,31 +95,24 @@ class Laboratory:
         resample.pressed = self._resample
         reset = Action(label="Reset", margin=0)
         reset.pressed = self.state.reset
-        own = Upload(
-            label="Own pictures (.npz)…",
-            accept=".npz",
-            visible=self.state.param.view.rx() == "images",
-            margin=0,
-        )
+        view = self.state.param.view.rx()
+        own = Upload(label="Own pictures (.npz)…", accept=".npz", visible=view == "images", margin=0)
         own.taken, own.refused = self._own_pictures, self.notice.tell
         data = pn.Column(
-            *(
-                self._choice(key, "Data", visible=self.state.param.view.rx() == view)
-                for key, view in (("manifold", "manifolds"), ("images", "images"))
-                if view in self.views
-            ),
+            self._choice("manifold", "Data", visible=view == "manifolds"),
+            self._choice("images", "Data", visible=view == "images"),
             own,
             css_classes=["data"],
             stylesheets=[":host { gap: 8px; }"],
             **WIDE,
         )
+        draws = {"one λ a sample": True, "one λ for all": False}
+        starts = {"is sample k": "self", "is any sample": "random"}
         rest = pn.Column(
             pn.Row(self.play, resample, reset, margin=0, stylesheets=[":host { gap: 8px; }"]),
             self.alpha,
-            self._choice("per_sample", "mixup draws", {"one λ a sample": True, "one λ for all": False}),
-            self._choice(
-                "anchor", "ζ-mixup: rank 1 of output k", {"is sample k": "self", "is any sample": "random"}
-            ),
+            self._choice("per_sample", "mixup draws", draws),
+            self._choice("anchor", "ζ-mixup: rank 1 of output k", starts),
             self._choice("scheme", "ζ-mixup: rows are drawn"),
             self.seed,
             self.share,
@@ -142,12 +135,11 @@ class Laboratory:
         declared = self.state.param[key]
         low, high = declared.bounds
         value = getattr(self.state, key)
-        end = high if high is not None else max(low, value)
         dial = Dial(
             label=label,
             help=declared.doc,
             start=low,
-            end=end,
+            end=value if high is None else high,
             value=value,
             css_classes=[key],
             **options,
@@ -157,15 +149,9 @@ class Laboratory:
         return self._bound(dial, key)
 
     def _choice(self, key: str, label: str, titles: dict[str, Any] | None = None, **options: Any) -> Choice:
-        declared = self.state.param[key]
-        titles = titles or {title: value for title, value in declared.get_range().items()}
-        choice = Choice(
-            label=label,
-            options=[list(item) for item in titles.items()],
-            value=getattr(self.state, key),
-            **options,
-            **WIDE,
-        )
+        titles = titles or self.state.param[key].get_range()
+        value = getattr(self.state, key)
+        choice = Choice(label=label, options=list(map(list, titles.items())), value=value, **options, **WIDE)
         if key == "images":
             self._images = choice
         return self._bound(choice, key)
@@ -232,7 +218,7 @@ class Laboratory:
         key = f"{name} ({hashlib.sha256(content).hexdigest()[:8]})"
         mixes.keep(key, dataset)
         self.state.offer_images(key)
-        self._images.options = [list(item) for item in self.state.param["images"].get_range().items()]
+        self._images.options = list(map(list, self.state.param["images"].get_range().items()))
         self.state.images = key
 
     def _weights_table(self) -> tuple[list[str], Iterator[list[float]]]:

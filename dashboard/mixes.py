@@ -74,13 +74,21 @@ def mix(settings: Settings) -> dict[str, Mixed]:
 def code(settings: Settings) -> str:
     """A script that gives exactly the arrays on screen."""
     method = methods(settings)
+    seen = ""
+    if data(settings).x[0].ndim == 1 and data(settings).x.shape[1] > 3:
+        seen = """
+from zmix_core.projection import principal_axes
+
+project = principal_axes(data.x)  # three axes to look along
+seen, mixup_seen, zeta_seen = project(data.x), project(mixup_x), project(zeta_x)
+"""
     if settings.view == "manifolds":
         source = "manifolds"
         load = f"data = manifolds.load({settings.data!r}, seed=0)"
     else:
         source = "images"
         load = (
-            f"data = images.load({', '.join([repr(settings.data), *(f'{k}={v}' for k, v in _few(settings.data).items())])})\n"
+            f"data = images.load({settings.data!r}, limit={_few(settings.data)})\n"
             f"data = data.first_of_each_class(max(1, {TILES} // data.num_classes)).take(slice({TILES}))"
         )
     return f"""import torch
@@ -99,7 +107,7 @@ zeta = draw({method["zeta"]!r})
 
 mixup_x, mixup_y = mixup.apply(data.x), mixup.apply_labels(data.y, data.num_classes)
 zeta_x, zeta_y = zeta.apply(data.x), zeta.apply_labels(data.y, data.num_classes)
-"""
+{seen}"""
 
 
 def _mix(view: str, name: str, method: Method, seed: int) -> Mixed:
@@ -122,14 +130,14 @@ def keep(name: str, dataset: Dataset) -> None:
 def _load(view: str, name: str) -> Dataset:
     if view == "manifolds":
         return manifolds.load(name, seed=0)
-    everything = _own[name] if name in _own else images.load(name, **_few(name))
+    everything = _own[name] if name in _own else images.load(name, limit=_few(name))
     first = everything.first_of_each_class(max(1, TILES // everything.num_classes))
     return first.take(slice(TILES))
 
 
-def _few(name: str) -> dict[str, int]:
-    """Of a folder only as many pictures are read as are shown: taken evenly from its classes."""
-    return {"limit": TILES} if name not in images.IMAGES and not name.endswith(".npz") else {}
+def _few(name: str) -> int | None:
+    """Of a folder only as many pictures are read as are shown; they are taken evenly from its classes."""
+    return None if name in images.IMAGES or name.endswith(".npz") else TILES
 
 
 _own: OrderedDict[str, Dataset] = OrderedDict()

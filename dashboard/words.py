@@ -33,7 +33,8 @@ def setting(method: str, settings: Settings) -> str:
     if method == "original":
         return "as given"
     if method == "mixup":
-        return f"pairs mixed with {'one λ a sample' if settings.per_sample else 'one λ for all'}, α = {settings.alpha:g}"
+        draws = "one λ a sample" if settings.per_sample else "one λ for all"
+        return f"pairs mixed with {draws}, α = {settings.alpha:g}"
     return f"N = {settings.n} mixed at γ = {settings.gamma:g}"
 
 

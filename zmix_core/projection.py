@@ -12,7 +12,7 @@ __all__ = ["PrincipalAxes", "principal_axes"]
 
 @dataclass(frozen=True)
 class PrincipalAxes:
-    """A projection onto orthonormal axes; call it with points ``(M, D)``, get ``(M, count)`` of their dtype."""
+    """A projection onto orthonormal axes: points ``(M, D)`` become ``(M, count)``, in their own dtype."""
 
     mean: Tensor
     axes: Tensor

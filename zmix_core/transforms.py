@@ -75,7 +75,8 @@ class ZetaMixUp(nn.Module):
 
         Args:
             *inputs: ``x, y``, or one structure (tuple, list, dict) that holds them. ``x`` is the first
-                tensor in it beside the labels, ``(m, ...)`` of any rank; other values pass untouched.
+                torchvision Image or Video in it, else the first tensor beside the labels, ``(m, ...)`` of
+                any rank; other values pass untouched.
 
         Returns:
             The same structure with mixed samples and soft labels ``(m, K)``.
@@ -84,13 +85,14 @@ class ZetaMixUp(nn.Module):
         labels = self.labels_getter(sample)
         leaves, structure = tree_flatten(sample)
         at_y = next((i for i, leaf in enumerate(leaves) if leaf is labels), None)
-        at_x = next((i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and i != at_y), None)
+        at_x = _find_samples(leaves, at_y)
         if at_x is None or at_y is None or not isinstance(labels, Tensor):
             raise ValueError(
                 f"expected a tensor of samples and one of labels, got {type(sample).__name__} of "
                 f"{[type(leaf).__name__ for leaf in leaves]}. Call with (x, y), or pass labels_getter."
             )
-        leaves[at_x], leaves[at_y] = self._mix(leaves[at_x], labels)
+        x, leaves[at_y] = self._mix(leaves[at_x], labels)
+        leaves[at_x] = x.as_subclass(type(leaves[at_x]))
         return tree_unflatten(leaves, structure)
 
     def _mix(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,6 +135,13 @@ class ZetaMixUp(nn.Module):
     def extra_repr(self) -> str:
         """The settings, as ``print(model)`` shows them."""
         return f"{self.method}, num_classes={self.num_classes}, p={self.p}"
+
+
+def _find_samples(leaves: list[Any], at_y: int | None) -> int | None:
+    tensors = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and i != at_y]
+    # torchvision's tensors say what they are; told by name, so that torchvision need not be loaded.
+    pictures = [i for i in tensors if type(leaves[i]).__name__ in ("Image", "Video")]
+    return next(iter(pictures or tensors), None)
 
 
 def _find_labels(sample: Any) -> Any:

@@ -18,7 +18,7 @@ __all__ = ["MixView"]
 
 
 ROW = """
-:host { display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; align-items: start; }
+:host { display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; }
 @media (max-width: 1000px) { :host { grid-template-columns: minmax(0, 1fr); } }
 """
 

@@ -33,7 +33,7 @@ class Images(MixView):
 
     name = "images"
     title = "Images"
-    hint = "Point at a picture, or press an arrow key with a grid in focus, to see its soft label and its parents."
+    hint = "Point at a picture, or press an arrow key in a grid, to see its soft label and its parents."
 
     def panel(self, name: str) -> Mosaic:
         """See `MixView.panel`."""

@@ -25,14 +25,8 @@ from zmix_core.realism import label_errors, spread
 
 __all__ = ["Manifolds"]
 
-VIEWPOINTS = {
-    "default": (-60, 25),
-    "(0°, 0°)": (0, 0),
-    "(70°, 0°)": (0, 70),
-    "(90°, 0°)": (0, 90),
-    "(0°, 90°)": (90, 0),
-}
-"""The paper's viewpoints (Fig. 2), named (elevation, azimuth), as (azimuth, elevation) in degrees."""
+VIEWPOINTS = [(0, 0), (70, 0), (90, 0), (0, 90)]
+"""The paper's viewpoints: (elevation, azimuth) in degrees (Fig. 2)."""
 
 LINES = 64
 """Parents a line is drawn to; those after them weigh too little to be seen."""
@@ -70,7 +64,8 @@ class Manifolds(MixView):
     def __init__(self, state: State, tell) -> None:
         super().__init__(state, tell)
         self._viewpoints = pn.Row(
-            *(self._viewpoint(name) for name in VIEWPOINTS),
+            self._viewpoint("default", []),
+            *(self._viewpoint(f"view ({e}°, {a}°)", [a, e, 1, 0, 0]) for e, a in VIEWPOINTS),
             stylesheets=[":host { gap: 6px; flex-wrap: wrap; }"],
             visible=False,
             margin=(0, 0, 8, 0),
@@ -139,10 +134,9 @@ class Manifolds(MixView):
         header = [f"x{i + 1}" for i in range(mixed.x.shape[1])] + [f"label {c}" for c in classes]
         return header, ([*x, *y] for x, y in zip(mixed.x.tolist(), mixed.y.tolist(), strict=True))
 
-    def _viewpoint(self, name: str) -> Action:
-        azimuth, elevation = VIEWPOINTS[name]
-        button = Action(label=name if name == "default" else f"view {name}", margin=0)
-        button.pressed = lambda: setattr(self.state, "camera", [azimuth, elevation, 1, 0, 0])
+    def _viewpoint(self, label: str, camera: list[float]) -> Action:
+        button = Action(label=label, margin=0)
+        button.pressed = lambda: setattr(self.state, "camera", camera)
         return button
 
     def _turn(self, event) -> None:
@@ -190,20 +184,20 @@ def _cloud(scene: Scene, mixed: mixes.Mixed) -> tuple[bytes, bytes]:
 
 def _measure(data: str, mixed: mixes.Mixed) -> tuple[float, float, float]:
     manifold = MANIFOLDS[data]
-    wrong = label_errors(mixed.y, manifold.true_class(mixed.x))
-    return float(manifold.distance(mixed.x).mean()), float(wrong.float().mean()), spread(mixed.x)
+    off, true_class = manifold.nearest(mixed.x)
+    return float(off.mean()), float(label_errors(mixed.y, true_class).float().mean()), spread(mixed.x)
 
 
-_measured = Shelf(_measure, 16)
+measured = Shelf(_measure, 16)
 
 
 def _words(name: str, settings: Settings, mixed: mixes.Mixed) -> tuple[list, str]:
     manifold = MANIFOLDS[settings.data]
-    off, wrong, wide = _measured(settings.data, mixed)
+    off, wrong, wide = measured(settings.data, mixed)
     caption = [["off the manifold", number(off)], ["label errors", percent(wrong)], ["spread", number(wide)]]
     seen = " seen along their first three principal axes" if manifold.ambient > 3 else ""
     summary = (
-        f"{len(mixed.x):,} points{seen}, {setting(name, settings)}: on average {number(off)} off the manifold, "
-        f"{percent(wrong)} with the label of another class, spread {number(wide)}."
+        f"{len(mixed.x):,} points{seen}, {setting(name, settings)}: on average {number(off)} off the "
+        f"manifold, {percent(wrong)} with the label of another class, spread {number(wide)}."
     )
     return caption, summary

@@ -1,0 +1,616 @@
+"""What the methods draw: enumerated where it is small, tested for its distribution where it is not."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections import Counter
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from by_hand import assert_mixed, mix_with, seeded
+from scipy import stats
+from torchvision.transforms import v2
+
+from zmix_core import methods
+from zmix_core.methods import ERM, METHODS, Mixup, ZetaMixup, mixup, zeta_mixup
+from zmix_core.recipe import ChunkedRecipe, CirculantRecipe, Recipe
+from zmix_core.weights import GAMMA_MIN, gamma_to_lambda, lambda_to_gamma, zeta_weights
+
+UNLIKELY = 1e-4
+"""Below this p-value a test of distribution fails; seeds are fixed, so it fails always or never."""
+
+SCHEMES = ("independent", "circulant")
+ANCHORS = ("self", "random")
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def assert_equally_likely(seen: Counter, possible: list) -> None:
+    """Every possible outcome is seen, no other, and a chi-square test finds them equally often."""
+    assert set(seen) == set(possible)
+    if len(possible) > 1:
+        assert stats.chisquare([seen[outcome] for outcome in possible]).pvalue > UNLIKELY
+
+
+def ordered_draws(m: int, n: int, k: int, anchor: str) -> list[tuple[int, ...]]:
+    return [row for row in permutations(range(m), n) if anchor == "random" or row[0] == k]
+
+
+# zeta-mixup: who is mixed with whom
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("anchor", ANCHORS)
+@pytest.mark.parametrize(("m", "n"), [(2, 2), (3, 3), (3, 2), (4, 4), (5, 5), (5, 3)])
+def test_every_ordered_draw_is_equally_likely(m, n, anchor, scheme):
+    method, generator = ZetaMixup(n, anchor=anchor, scheme=scheme), seeded(m * 10 + n)
+    draws = 20 * math.perm(m, n) if anchor == "random" else 24 * math.perm(m - 1, n - 1)
+    seen = [Counter() for _ in range(m)]
+    for _ in range(max(draws, 300)):
+        # Rows of a ring depend on one another: each output is counted by itself.
+        for k, row in enumerate(method.draw(m, generator=generator).parents.tolist()):
+            seen[k][tuple(row)] += 1
+    for k in range(m):
+        assert_equally_likely(seen[k], ordered_draws(m, n, k, anchor))
+
+
+@pytest.mark.parametrize("anchor", ANCHORS)
+@pytest.mark.parametrize(("m", "n"), [(2, 2), (3, 2), (4, 4), (5, 3), (5, 5)])
+@pytest.mark.parametrize("way", ["draw", "_by_redrawing"])
+def test_both_ways_to_draw_rows_make_every_ordered_draw_equally_likely(m, n, anchor, way):
+    rows = methods._Rows(m, n, anchor == "self")
+    k, generator = m // 2, seeded(m * 10 + n)
+    index = torch.full((60 * math.perm(m, n),), k)
+    seen = Counter(map(tuple, getattr(rows, way)(index, generator).tolist()))
+    assert_equally_likely(seen, ordered_draws(m, n, k, anchor))
+
+
+@pytest.mark.parametrize("anchor", ANCHORS)
+@pytest.mark.parametrize(("m", "n"), [(12, 9), (20, 4)])
+@pytest.mark.parametrize("way", ["draw", "_by_redrawing"])
+def test_both_ways_take_each_pair_at_each_two_ranks_equally_often(m, n, anchor, way):
+    # More than can be enumerated; where most rows have to be drawn again, some several times.
+    index = torch.full((40 * m * m,), 5)
+    parents = getattr(methods._Rows(m, n, anchor == "self"), way)(index, seeded(m))
+    first = 1 if anchor == "self" else 0
+    for rank in range(first, n):
+        for other in range(rank + 1, n):
+            pairs = torch.bincount(parents[:, rank] * m + parents[:, other], minlength=m * m).reshape(m, m)
+            assert pairs.diagonal().sum() == 0
+            possible = ~torch.eye(m, dtype=torch.bool)
+            if first:
+                possible[5] = possible[:, 5] = False
+            assert pairs[~possible].sum() == 0
+            assert stats.chisquare(pairs[possible].numpy()).pvalue > UNLIKELY / 4  # some 200 such tests
+
+
+@pytest.mark.parametrize("anchor", ANCHORS)
+def test_pairs_out_of_many_are_equally_likely(anchor):
+    m, n = 16, 2  # drawn again where they repeat
+    generator = seeded(0)
+    seen = [Counter() for _ in range(m)]
+    for _ in range(40 * 15 if anchor == "self" else 16 * 40 * 15 // m):
+        for k, row in enumerate(ZetaMixup(n, anchor=anchor).draw(m, generator=generator).parents.tolist()):
+            seen[k][tuple(row)] += 1
+    if anchor == "self":
+        for k in range(m):
+            assert_equally_likely(seen[k], ordered_draws(m, n, k, anchor))
+    else:  # independent rows of one distribution
+        assert_equally_likely(sum(seen, Counter()), ordered_draws(m, n, 0, anchor))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("anchor", ANCHORS)
+@pytest.mark.parametrize(("m", "n"), [(40, 3), (40, 5), (40, 40), (13, 10)])
+def test_each_rank_takes_each_sample_equally_often(m, n, anchor, scheme):
+    method, generator, draws = ZetaMixup(n, anchor=anchor, scheme=scheme), seeded(m + n), 40 * m
+    rows = torch.stack([method.draw(m, generator=generator).rows(d % m)[0] for d in range(draws)])
+    # Seen from sample k, the one of which this draw's row is: the others are all alike.
+    steps = (rows - (torch.arange(draws) % m).unsqueeze(1)) % m
+    first = 0
+    if anchor == "self":
+        assert (steps[:, 0] == 0).all()
+        first = 1
+    for rank in range(first, n):
+        for counted, low in ((rows[:, rank], 0), (steps[:, rank], first)):
+            counts = torch.bincount(counted, minlength=m)[low:]
+            assert counts.sum() == draws
+            assert stats.chisquare(counts.numpy()).pvalue > UNLIKELY / 4  # some 600 such tests
+    # And two ranks do not follow one another, but for never being the same.
+    gap = (rows[:, -1] - rows[:, -2]) % m
+    counts = torch.bincount(gap, minlength=m)
+    assert counts[0] == 0
+    assert stats.chisquare(counts[1:].numpy()).pvalue > UNLIKELY / 4
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("anchor", ANCHORS)
+@pytest.mark.parametrize(("m", "n"), [(2, 2), (8, 8), (9, 4), (50, 6), (300, 3), (300, 37), (300, 38)])
+def test_rows_repeat_no_sample(m, n, anchor, scheme):
+    recipe = ZetaMixup(n, anchor=anchor, scheme=scheme).draw(m, generator=seeded(0))
+    assert recipe.parents.shape == (m, n)
+    assert recipe.parents.dtype == torch.int64
+    assert all(len(set(row)) == n and 0 <= min(row) <= max(row) < m for row in recipe.parents.tolist())
+    if anchor == "self":
+        assert recipe.parents[:, 0].tolist() == list(range(m))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("m", [2, 5, 50])
+def test_n_none_takes_all_and_weights_are_the_p_series(m, scheme):
+    recipe = ZetaMixup(None, 2.8, scheme=scheme).draw(m, generator=seeded(0))
+    assert recipe.n == recipe.size == recipe.m == m
+    expected = zeta_weights(m, 2.8)
+    w = recipe.matrix()
+    # Each row of W is a permutation of the p-series; nothing above N in a smaller one.
+    for row in w.sort(dim=1, descending=True).values:
+        assert torch.equal(row, expected)
+    few = ZetaMixup(2, 2.8, scheme=scheme).draw(m, generator=seeded(0)).matrix()
+    assert (few > 0).sum(1).tolist() == [2] * m
+
+
+def test_the_paper_counts_n_factorial_outputs():
+    x = torch.tensor([[0.0], [1.0], [10.0], [100.0]], dtype=torch.float64)
+    generator, outputs = seeded(0), set()
+    for _ in range(100):
+        out = ZetaMixup(anchor="random").draw(4, generator=generator).apply(x)
+        outputs.update(round(value, 9) for value in out.flatten().tolist())
+    assert len(outputs) == math.factorial(4)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("anchor", ANCHORS)
+@pytest.mark.parametrize(("m", "n"), [(6, 6), (40, 3)])
+def test_gamma_never_changes_the_parents(m, n, anchor, scheme):
+    drawn = [
+        ZetaMixup(n, g, anchor, scheme).draw(m, generator=seeded(5)) for g in (0.0, GAMMA_MIN, 2.8, 50.0)
+    ]
+    for recipe in drawn[1:]:
+        assert torch.equal(recipe.parents, drawn[0].parents)
+        assert torch.equal(drawn[0].reweight(zeta_weights(n, 2.8)).parents, recipe.parents)
+    assert torch.equal(drawn[2].matrix(), drawn[0].reweight(zeta_weights(n, 2.8)).matrix())
+
+
+ALL = {
+    "erm": ERM(),
+    "mixup": Mixup(),
+    "mixup-per-sample": Mixup(0.3, per_sample=True),
+    "independent": ZetaMixup(),
+    "redrawn": ZetaMixup(3),
+    "random": ZetaMixup(5, anchor="random"),
+    "circulant": ZetaMixup(scheme="circulant"),
+    "circulant-random": ZetaMixup(4, scheme="circulant", anchor="random"),
+}
+
+
+@pytest.mark.parametrize("method", ALL.values(), ids=ALL)
+def test_one_seed_one_recipe(method):
+    def drawn(seed: int) -> tuple[list, list]:
+        recipe = method.draw(30, generator=seeded(seed))
+        return recipe.parents.tolist(), recipe.matrix().tolist()
+
+    assert drawn(1) == drawn(1)
+    if not isinstance(method, ERM):
+        assert drawn(1) != drawn(2)
+        generator = seeded(1)
+        first, second = (method.draw(30, generator=generator).parents.tolist() for _ in range(2))
+        assert first != second
+
+
+@pytest.mark.parametrize("method", ALL.values(), ids=ALL)
+def test_without_a_generator_torch_manual_seed_decides(method):
+    def drawn(seed: int) -> list:
+        torch.manual_seed(seed)
+        return method.draw(30).matrix().tolist()
+
+    assert drawn(1) == drawn(1)
+    assert isinstance(method, ERM) or drawn(1) != drawn(2)
+
+
+@pytest.mark.parametrize("method", ALL.values(), ids=ALL)
+def test_a_generator_leaves_the_global_one_alone(method):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    method.draw(30, generator=seeded(1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_listed_method_draws_a_valid_recipe(name):
+    for m in (2, 3, 17):
+        recipe = METHODS[name]().draw(m, generator=seeded(0))
+        w = recipe.matrix()
+        assert w.shape == (m, m)
+        assert (w >= 0).all()
+        torch.testing.assert_close(w.sum(1), torch.ones(m, dtype=torch.float64))
+        first = recipe.rows(torch.arange(m))[1]
+        assert (first[:, :1] >= first).all()  # the dominant parent comes first
+        assert torch.equal(METHODS[name]().draw(np.int64(m), device="cpu", generator=seeded(0)).matrix(), w)
+
+
+# Recipes too large to keep
+
+
+@pytest.mark.parametrize("anchor", ANCHORS)
+@pytest.mark.parametrize("n", [2, 3, 20, 37])
+@pytest.mark.parametrize("per_chunk", [1, 5, 37, 100])
+def test_rows_made_when_asked_for(anchor, n, per_chunk, monkeypatch):
+    m = 37
+    monkeypatch.setattr(methods, "KEEP", 0)
+    monkeypatch.setattr(methods._Rows, "per_chunk", per_chunk)
+    recipe = ZetaMixup(n, 2.0, anchor=anchor).draw(m, generator=seeded(3))
+    assert isinstance(recipe, ChunkedRecipe)
+    parents = recipe.parents
+    assert all(len(set(row)) == n and 0 <= min(row) <= max(row) < m for row in parents.tolist())
+    if anchor == "self":
+        assert parents[:, 0].tolist() == list(range(m))
+    shuffled = torch.randperm(m, generator=seeded(0))
+    assert torch.equal(recipe.rows(shuffled)[0], parents[shuffled])
+    for index in ([36], [0, 36, 0], [20, 3, 4], [-1]):
+        assert recipe.rows(torch.tensor(index))[0].tolist() == parents[index].tolist()
+    assert torch.equal(recipe.rows(-1)[0], parents[-1])
+    again = ZetaMixup(n, 2.8, anchor=anchor).draw(m, generator=seeded(3))
+    assert torch.equal(again.parents, parents)  # another gamma, the same seed
+    other = ZetaMixup(n, 2.0, anchor=anchor).draw(m, generator=seeded(4))
+    assert not torch.equal(other.parents, parents)
+    assert torch.equal(pickle.loads(pickle.dumps(recipe)).parents, parents)
+    kept = Recipe(parents, recipe.weights, m)
+    x = torch.randn(m, 4, dtype=torch.float64, generator=seeded(1))
+    assert_mixed(recipe.apply(x), kept.apply(x))
+    assert_mixed(recipe.apply(x), mix_with(kept, x))
+
+
+def test_chunks_are_drawn_each_by_itself(monkeypatch):
+    # Two chunks of the same seed would repeat one another's permutations.
+    monkeypatch.setattr(methods, "KEEP", 0)
+    monkeypatch.setattr(methods._Rows, "per_chunk", 8)
+    parents = ZetaMixup(8, anchor="random").draw(64, generator=seeded(0)).parents
+    assert len({tuple(chunk.flatten().tolist()) for chunk in parents.split(8)}) == 8
+
+
+def test_a_real_recipe_that_is_too_large_to_keep():
+    m = 4200
+    assert m * m > methods.KEEP
+    recipe = ZetaMixup(None, 2.8).draw(m, generator=seeded(0))
+    assert isinstance(recipe, ChunkedRecipe)
+    index = torch.tensor([m - 1, 0])
+    parents, weights = recipe.rows(index)
+    assert parents[:, 0].tolist() == index.tolist()
+    assert parents.sort(dim=1).values.equal(torch.arange(m).expand(2, m))
+    assert weights[1].tolist() == zeta_weights(m, 2.8).tolist()
+    kept = sum(v.nbytes for v in vars(recipe).values() if isinstance(v, torch.Tensor))
+    assert kept < 100_000  # and not the 141 MB of the parents
+
+
+def test_a_ring_of_the_whole_set_keeps_no_parents():
+    recipe = ZetaMixup(scheme="circulant").draw(50_000, generator=seeded(0))
+    assert isinstance(recipe, CirculantRecipe)
+    assert sum(v.nbytes for v in vars(recipe).values() if isinstance(v, torch.Tensor)) < 2_000_000
+    parents, _ = recipe.rows(torch.tensor([17, 49_999]))
+    assert parents[:, 0].tolist() == [17, 49_999]
+    assert parents.sort(dim=1).values.equal(torch.arange(50_000).expand(2, -1))
+
+
+# zeta-mixup: what comes out
+
+
+def listing_a1(x, y, n_classes, weights):
+    """The paper's Listing A1, its labels ([N]) made floats so that the product exists."""
+    x_new = torch.einsum("ijkl,pi->pjkl", x, weights)
+    y_onehot = F.one_hot(y, n_classes).to(weights.dtype)
+    return x_new, torch.einsum("pq,qj->pj", weights, y_onehot)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("anchor", ANCHORS)
+@pytest.mark.parametrize(("m", "n"), [(32, None), (32, 3), (8, 5)])
+def test_zeta_mixup_is_listing_a1(m, n, anchor, scheme):
+    x = torch.randn(m, 3, 6, 5, dtype=torch.float64, generator=seeded(0))
+    y = torch.randint(10, (m,), generator=seeded(1))
+    settings = {"n": n, "gamma": 2.8, "anchor": anchor, "scheme": scheme}
+    x_new, y_new = zeta_mixup(x, y, num_classes=10, generator=seeded(2), **settings)
+    weights = ZetaMixup(**settings).draw(m, generator=seeded(2)).matrix()
+    x_paper, y_paper = listing_a1(x, y, 10, weights)
+    assert_mixed(x_new, x_paper)
+    assert_mixed(y_new, y_paper)
+    assert y_new.dtype == torch.float32
+
+
+@pytest.mark.parametrize("m", [2, 5, 8])
+def test_zeta_mixup_is_eq_2_and_3_in_plain_python(m):
+    x = torch.randn(m, 2, dtype=torch.float64, generator=seeded(0))
+    out, _ = zeta_mixup(x, torch.zeros(m, 1), gamma=1.9, generator=seeded(1))
+    parents = ZetaMixup(gamma=1.9).draw(m, generator=seeded(1)).parents.tolist()
+    c = math.fsum(j**-1.9 for j in range(1, m + 1))
+    for k in range(m):
+        for d in range(2):
+            terms = [(s + 1) ** -1.9 / c * float(x[i, d]) for s, i in enumerate(parents[k])]
+            assert float(out[k, d]) == pytest.approx(math.fsum(terms), rel=1e-12, abs=1e-13)
+
+
+@pytest.mark.parametrize("lam", [0.5, 0.6, 0.75, 0.9, 0.999])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_theorem_2_on_data(lam, scheme):
+    m = 12
+    x = torch.randn(m, 4, dtype=torch.float64, generator=seeded(0))
+    y = F.one_hot(torch.arange(m) % 3).double()
+    recipe = ZetaMixup(2, math.log2(lam / (1 - lam)), scheme=scheme).draw(m, generator=seeded(1))
+    partner = recipe.parents[:, 1]
+    assert_mixed(recipe.apply(x), lam * x + (1 - lam) * x[partner])
+    assert_mixed(recipe.apply_labels(y), lam * y + (1 - lam) * y[partner])
+    as_mixup = Recipe(
+        torch.stack([torch.arange(m), partner], 1), torch.tensor([lam, 1 - lam], dtype=torch.float64), m
+    )
+    assert_mixed(recipe.reweight(zeta_weights(2, lambda_to_gamma(lam))).apply(x), as_mixup.apply(x))
+
+
+def test_theorem_2_holds_for_what_mixup_draws():
+    x = torch.randn(9, 4, dtype=torch.float64, generator=seeded(0))
+    recipe = Mixup(1.0).draw(9, generator=seeded(1))
+    gamma = lambda_to_gamma(float(recipe.weights[0]))
+    assert_mixed(recipe.reweight(zeta_weights(2, gamma)).apply(x), recipe.apply(x), torch.float32)
+    assert gamma_to_lambda(gamma) == pytest.approx(float(recipe.weights[0]), rel=1e-12)
+
+
+# mixup
+
+
+def partners(recipe: Recipe) -> list[int]:
+    """Who stands beside k in row k of a mixup."""
+    found = []
+    for k, (a, b) in enumerate(recipe.parents.tolist()):
+        assert k in (a, b)
+        found.append(b if a == k else a)
+    return found
+
+
+def lambdas(recipe: Recipe) -> np.ndarray:
+    """lambda of Eq. 1, the weight of sample k itself; of the rows where the partner is another."""
+    parents, weights = recipe.rows(torch.arange(recipe.size))
+    own = torch.arange(recipe.size)
+    lam = torch.where(parents[:, 0] == own, weights[:, 0], weights[:, 1])
+    return lam[parents[:, 0] != parents[:, 1]].numpy()
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_mixup_is_eq_1(per_sample, seed):
+    m = 11
+    recipe = Mixup(0.7, per_sample).draw(m, generator=seeded(seed))
+    assert (recipe.n, recipe.size, recipe.m) == (2, m, m)
+    partner = partners(recipe)
+    assert sorted(partner) == list(range(m))
+    _, weights = recipe.rows(torch.arange(m))
+    assert (weights[:, 0] >= 0.5).all()  # the dominant parent first
+    lam = lambdas(recipe)
+    assert len(set(lam)) == (len(lam) if per_sample else 1)
+    x = torch.randn(m, 3, dtype=torch.float64, generator=seeded(9))
+    y = torch.arange(m) % 4
+    x_new, y_new = mixup(x, y, alpha=0.7, per_sample=per_sample, num_classes=4, generator=seeded(seed))
+    others = iter(lam)
+    for k, j in enumerate(partner):
+        share = float(next(others)) if j != k else 1.0
+        assert_mixed(x_new[k], share * x[k] + (1 - share) * x[j])
+        for c in range(4):
+            expected = share * (y[k] == c) + (1 - share) * (y[j] == c)
+            assert float(y_new[k, c]) == pytest.approx(float(expected), abs=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0, 100.0])
+def test_lambda_per_sample_is_beta_distributed(alpha):
+    lam = lambdas(Mixup(alpha, per_sample=True).draw(400_000, generator=seeded(1)))
+    assert len(lam) > 399_900
+    assert stats.kstest(lam, stats.beta(alpha, alpha).cdf).pvalue > UNLIKELY
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
+def test_lambda_of_a_batch_is_beta_distributed(alpha):
+    generator, lam = seeded(2), []
+    while len(lam) < 2500:
+        lam.extend(lambdas(Mixup(alpha).draw(3, generator=generator))[:1])
+    assert stats.kstest(lam, stats.beta(alpha, alpha).cdf).pvalue > UNLIKELY
+
+
+@pytest.mark.parametrize("alpha", [1e-12, 1e-6, 1e-3, 3e-3])
+def test_a_small_alpha_mixes_next_to_nothing(alpha):
+    # Where both Gamma variates of a naive Beta underflow, every lambda would be one half.
+    recipe = Mixup(alpha, per_sample=True).draw(20_000, generator=seeded(1))
+    dominant = recipe.rows(torch.arange(20_000))[1][:, 0]
+    inside = int((dominant < 0.99).sum())
+    beta = stats.beta(alpha, alpha)
+    expected = float(1 - 2 * beta.cdf(0.01))
+    assert stats.binomtest(inside, 20_000, max(expected, 1e-12)).pvalue > UNLIKELY
+    lam = lambdas(recipe)
+    assert stats.binomtest(int((lam < 0.5).sum()), len(lam)).pvalue > UNLIKELY
+
+
+def test_a_huge_alpha_halves():
+    recipe = Mixup(1e12, per_sample=True).draw(100, generator=seeded(0))
+    torch.testing.assert_close(
+        recipe.weights, torch.full((100, 2), 0.5, dtype=torch.float64), rtol=0, atol=1e-5
+    )
+
+
+def test_alpha_0_is_erm():
+    recipe = Mixup(0.0).draw(9, generator=seeded(0))
+    assert torch.equal(recipe.matrix(), torch.eye(9, dtype=torch.float64))
+    assert torch.equal(recipe.matrix(), ERM().draw(9).matrix())
+    x = torch.randn(9, 4, generator=seeded(1))
+    assert torch.equal(recipe.apply(x), x)
+    assert torch.equal(ERM().draw(9).apply(x), x)
+    assert torch.equal(ERM().draw(9).apply_labels(torch.arange(9), 9), torch.eye(9))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_alpha_never_changes_the_partner(seed):
+    expected = partners(Mixup(1.0).draw(20, generator=seeded(seed)))
+    for alpha in (0.0, 1e-6, 0.2, 4.0, 100.0):
+        for per_sample in (False, True):
+            assert partners(Mixup(alpha, per_sample).draw(20, generator=seeded(seed))) == expected
+
+
+def test_every_partnership_is_equally_likely():
+    generator, seen = seeded(0), Counter()
+    for _ in range(24 * 40):
+        recipe = Mixup(1.0).draw(4, generator=generator)
+        seen[tuple(partners(recipe))] += 1
+    assert_equally_likely(seen, list(permutations(range(4))))
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 5, 4)], ids=str)
+def test_mixup_agrees_with_torchvision(shape, monkeypatch):
+    # torchvision's partner is the sample before; so wait for the draw whose partners are these.
+    m, classes = 4, 5
+    before = [3, 0, 1, 2]
+    seeds = [s for s in range(400) if partners(Mixup(0.4).draw(m, generator=seeded(s))) == before]
+    assert len(seeds) > 5
+    x = torch.rand(m, *shape, generator=seeded(0))
+    for y in (torch.tensor([4, 0, 0, 2]), torch.rand(m, classes, generator=seeded(1)).softmax(1)):
+        for seed in seeds:
+            lam = float(lambdas(Mixup(0.4).draw(m, generator=seeded(seed)))[0])
+            theirs = v2.MixUp(alpha=0.4, num_classes=classes)
+            monkeypatch.setattr(theirs, "make_params", lambda inputs, lam=lam: {"lam": lam})
+            x_theirs, y_theirs = theirs(x, y)
+            x_ours, y_ours = mixup(x, y, alpha=0.4, num_classes=classes, generator=seeded(seed))
+            torch.testing.assert_close(x_ours, x_theirs, rtol=1e-6, atol=1e-6)
+            torch.testing.assert_close(y_ours, y_theirs, rtol=1e-6, atol=1e-6)
+
+
+# The plain functions
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "method"),
+    [
+        (zeta_mixup, {}, ZetaMixup()),
+        (zeta_mixup, {"n": 3, "gamma": 4.0, "anchor": "random", "scheme": "circulant"}, None),
+        (mixup, {}, Mixup()),
+        (mixup, {"alpha": 0.3, "per_sample": True}, Mixup(0.3, True)),
+    ],
+)
+def test_a_function_is_its_method(function, settings, method):
+    method = method or ZetaMixup(3, 4.0, "random", "circulant")
+    x = torch.randn(8, 5, generator=seeded(0)).half()
+    y = torch.arange(8) % 3
+    x_new, y_new = function(x, y, num_classes=3, generator=seeded(4), **settings)
+    recipe = method.draw(8, generator=seeded(4))
+    assert torch.equal(x_new, recipe.apply(x))
+    assert torch.equal(y_new, recipe.apply_labels(y, 3))
+    torch.manual_seed(7)
+    first = function(x, y, num_classes=3, **settings)
+    torch.manual_seed(7)
+    second = function(x, y, num_classes=3, device="cpu", **settings)
+    assert all(map(torch.equal, first, second))
+
+
+@pytest.mark.parametrize("function", [zeta_mixup, mixup])
+def test_regression_targets_and_masks(function):
+    x = torch.rand(6, 1, 4, 4, dtype=torch.float64, generator=seeded(0))
+    # Targets that are the samples: one recipe for both.
+    mixed, target = function(x, x.clone(), generator=seeded(1))
+    assert torch.equal(mixed, target)
+    mask = torch.randint(3, (6, 4, 4), generator=seeded(2))
+    assert function(x, mask, num_classes=3, generator=seeded(1))[1].shape == (6, 3, 4, 4)
+
+
+@pytest.mark.parametrize("function", [zeta_mixup, mixup])
+def test_batches_that_do_not_fit(function):
+    x = torch.rand(4, 2)
+    for y in (torch.zeros(3, dtype=torch.int64), torch.tensor(1), torch.zeros(0, 2)):
+        with pytest.raises(
+            ValueError, match=r"x has shape \(4, 2\) and y .* expected the same number of both"
+        ):
+            function(x, y, num_classes=2)
+    with pytest.raises(ValueError, match=r"x has shape \(\) and y"):
+        function(torch.tensor(1.0), torch.tensor(1), num_classes=2)
+    for m in (0, 1):
+        with pytest.raises(ValueError, match=rf"m = {m}: mixing needs a batch of at least 2 samples"):
+            function(x[:m], torch.zeros(m, dtype=torch.int64), num_classes=2)
+    with pytest.raises(ValueError, match="num_classes = None: integer labels need"):
+        function(x, torch.zeros(4, dtype=torch.int64))
+    with pytest.raises(ValueError, match="labels run from 0 to 3; expected 0 to 2"):
+        function(x, torch.arange(4), num_classes=3)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("method", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("m", [1, 0, -3, 2.5, math.nan, math.inf, True])
+def test_an_m_that_cannot_be_mixed(method, m):
+    with pytest.raises(ValueError, match=f"m = {m}: mixing needs a batch of at least 2 samples"):
+        method.draw(m)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_n_above_m(scheme):
+    with pytest.raises(
+        ValueError, match="N = 9 is more than the m = 8 samples there are; use an N from 2 to 8"
+    ):
+        ZetaMixup(9, scheme=scheme).draw(8)
+    with pytest.raises(ValueError, match="N = 5 is more than the m = 4"):
+        zeta_mixup(torch.rand(4, 2), torch.rand(4, 2), n=5, scheme=scheme)
+
+
+@pytest.mark.parametrize("n", [1, 0, -2, 2.5, math.nan, math.inf, True])
+def test_a_zeta_mixup_of_no_such_n(n):
+    with pytest.raises(ValueError, match=f"N = {n}: expected a whole number of at least 2, or None"):
+        ZetaMixup(n)
+
+
+@pytest.mark.parametrize("gamma", [-1.0, math.nan, math.inf])
+def test_a_zeta_mixup_of_no_such_gamma(gamma):
+    with pytest.raises(ValueError, match=f"gamma = {gamma}: expected a finite number of at least 0"):
+        ZetaMixup(gamma=gamma)
+    with pytest.raises(ValueError, match=f"gamma = {gamma}: expected a finite number of at least 0"):
+        zeta_mixup(torch.rand(4, 2), torch.rand(4, 2), gamma=gamma)
+
+
+def test_words_that_are_no_setting():
+    with pytest.raises(ValueError, match="anchor = 'none': expected 'self' or 'random'"):
+        ZetaMixup(anchor="none")
+    with pytest.raises(ValueError, match="scheme = 'ring': expected 'independent' or 'circulant'"):
+        ZetaMixup(scheme="ring")
+
+
+@pytest.mark.parametrize("alpha", [-0.1, math.nan, math.inf])
+def test_an_alpha_out_of_range(alpha):
+    with pytest.raises(ValueError, match=f"alpha = {alpha}: expected a finite number of at least 0"):
+        Mixup(alpha)
+    with pytest.raises(ValueError, match=f"alpha = {alpha}: expected a finite number of at least 0"):
+        mixup(torch.rand(4, 2), torch.rand(4, 2), alpha=alpha)
+
+
+# On an accelerator
+
+
+@needs_cuda
+@pytest.mark.parametrize("method", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("m", [8, 300])
+def test_cuda_and_cpu_agree(method, m):
+    x = torch.randn(m, 3, 4, 4, generator=seeded(0))
+    y = torch.arange(m) % 5
+    recipe = method.draw(m, generator=seeded(1))
+    there = recipe.to("cuda")
+    assert there.device.type == "cuda"
+    torch.testing.assert_close(recipe.apply(x.cuda()).cpu(), recipe.apply(x), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(there.apply_labels(y.cuda(), 5).cpu(), recipe.apply_labels(y, 5))
+    assert torch.equal(there.parents.cpu(), recipe.parents)
+    assert torch.equal(there.to("cpu").matrix(), recipe.matrix())
+
+
+@needs_cuda
+@pytest.mark.parametrize("method", ALL.values(), ids=ALL)
+def test_cuda_draws_valid_recipes(method):
+    recipe = method.draw(64, generator=torch.Generator("cuda").manual_seed(0))
+    assert recipe.device.type == "cuda"
+    again = method.draw(64, generator=torch.Generator("cuda").manual_seed(0))
+    assert torch.equal(recipe.parents, again.parents)
+    parents, weights = (t.cpu() for t in recipe.rows(torch.arange(64, device="cuda")))
+    Recipe(parents, weights.contiguous(), 64)  # checks what the accelerator did not
+    if isinstance(method, ZetaMixup):
+        assert all(len(set(row)) == recipe.n for row in parents.tolist())
