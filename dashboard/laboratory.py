@@ -12,7 +12,8 @@ import param
 
 from dashboard import mixes
 from dashboard.components import Action, Choice, Dial, Notice, Share, Strip, Upload
-from dashboard.state import State
+from dashboard.live import Pump
+from dashboard.state import Settings, State
 from dashboard.views import VIEWS
 from dashboard.weights_strip import strip_values
 from zmix_core import images
@@ -64,9 +65,8 @@ class Laboratory:
         self.strip = Strip(title="Weights", css_classes=["strip"], **WIDE)
         self.strip.table = self._weights_table
         self.share = Share(**WIDE)
-        self.views = {name: VIEWS[name](state, self.notice.tell) for name in views or VIEWS}
-        for view in self.views.values():
-            view.shown = self._shown
+        self.views = {name: VIEWS[name](state) for name in views or VIEWS}
+        self.pump: Pump[Settings] = Pump(self._compute, self._show, self._failed)
         marks = [[2, "2"], [32, "32"], [100, "100"], [1000, "1000"]]
         self.n = self._dial("n", "N", step=1, whole=True, scale="log", marks=marks)
         marks = [[0, "0"], [GAMMA_MIN, "γ_min"], [2.4, "2.4"], [2.8, "2.8"], [4.0, "4.0"], [15, "15"]]
@@ -80,7 +80,7 @@ class Laboratory:
         self._sweep, self._player = 1, None
         state.param.watch(self._changed, list(state.param))
         self._fresh()
-        self.front.start()
+        self._start()
 
     @property
     def front(self) -> Any:
@@ -172,20 +172,47 @@ class Laboratory:
     def _changed(self, *events: param.parameterized.Event) -> None:
         self._fresh()
         if {event.name for event in events} - {"camera", "theme"}:
-            self.front.refresh()
+            self.pump.push(self.state.settings())
 
     def _fresh(self) -> None:
         self.strip.param.update(**strip_values(self.state.n, float(self.state.gamma)))
         if self.share.query:
             self.share.query = self.state.query()
 
-    def _shown(self, m: int, n: int) -> None:
-        """A view shows m samples mixed N at a time: fewer than were asked for if there are fewer."""
+    def _start(self) -> None:
+        """The first picture, made at once so that the page opens with it.
+
+        What takes longer follows when a browser has the page; a notebook cell, which could lose what is sent
+        while it is being shown, gets it now.
+        """
+        try:
+            for result in self._compute(self.state.settings()):
+                self._show(result)
+                if pn.state.curdoc:
+                    pn.state.onload(lambda: self.pump.push(self.state.settings()))
+                    break
+        except Exception as error:
+            self._failed(error)
+
+    def _compute(self, settings: Settings) -> Iterator[tuple[Any, Any]]:
+        view = self.views[settings.view]
+        for result in view.compute(settings):
+            yield view, result
+
+    def _show(self, shown: tuple[Any, Any]) -> None:
+        view, result = shown
+        view.update(result)
+        # Fewer samples than were asked for are mixed where there are fewer.
+        m, n = len(mixes.data(view.settings)), view.settings.n
         self.n.end = m
         if n == m < self.state.n:
             self.notice.tell(f"N = {self.state.n} is more than the m = {m} samples there are: N is {n} now.")
             self.state.n = n
-        self.share.code = mixes.code(self.front.settings)
+        self.share.code = mixes.code(view.settings)
+
+    def _failed(self, error: Exception) -> None:
+        said = str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
+        self.notice.tell(f"{said} The last picture stays.")
 
     def _resample(self) -> None:
         self.state.seed = (self.state.seed + 1) % 2**31
@@ -199,7 +226,7 @@ class Laboratory:
         self.play.on_now = self._player is not None
 
     def _step(self) -> None:
-        if self.front.pump.busy:
+        if self.pump.busy:
             return
         low, high = self.state.param.gamma.bounds
         gamma = self.state.gamma

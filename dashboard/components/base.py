@@ -16,9 +16,9 @@ HERE = Path(__file__).parent
 __all__ = ["Component", "Picture", "script"]
 
 
-def script(name: str) -> str:
-    """The script of a component, with the helpers they share before it."""
-    return (HERE / "shared.js").read_text() + (HERE / name).read_text()
+def script(*names: str) -> str:
+    """The script of a component: its files one after the other, the helpers that all share first."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("shared.js", *names))
 
 
 class Component(JSComponent):

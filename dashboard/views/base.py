@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import panel as pn
@@ -10,7 +10,6 @@ import panel as pn
 from dashboard import mixes
 from dashboard.components import RecipeCard
 from dashboard.components.base import Picture
-from dashboard.live import Pump
 from dashboard.state import Settings, State
 from dashboard.words import TITLES, recipe_card
 
@@ -27,25 +26,22 @@ class MixView:
     """Original, mixup and zeta-mixup side by side on the same data and seed.
 
     A view says how to compute what it shows (`compute`) and how to put it on screen (`show`); it never
-    draws a recipe itself.
+    draws a recipe itself, and never asks for a computation.
 
     Args:
-        state: What the user has set; the view shows it and takes from it nothing but its settings.
-        tell: Called with a sentence when something goes wrong; the last good picture stays.
+        state: What the user has set, for what a view changes itself, like the camera.
     """
 
     name: str
     title: str
     hint: str
 
-    def __init__(self, state: State, tell: Callable[[str], None]) -> None:
-        self.state, self.tell = state, tell
-        self.pump: Pump[Settings] = Pump(self.compute, self._show, self._failed)
+    def __init__(self, state: State) -> None:
+        self.state = state
         self.panels: dict[str, Any] = {name: self.panel(name) for name in TITLES}
         self.card = RecipeCard(card={"hint": self.hint}, sizing_mode="stretch_width")
         self.settings: Settings | None = None
         self.mixed: dict[str, mixes.Mixed] = {}
-        self.shown: Callable[[int, int], None] = lambda m, n: None
         for name, panel in self.panels.items():
             panel.param.watch(lambda event, name=name: self._point(name, event.new), "pointed")
 
@@ -64,24 +60,12 @@ class MixView:
     def lines(self, panel: Any, pairs: list[tuple[int, float]]) -> None:
         """Show the parents of the sample pointed at inside the picture, where there is room for them."""
 
-    def refresh(self) -> None:
-        """Bring the picture up to the state; the newest call wins."""
-        self.pump.push(self.state.settings())
-
-    def start(self) -> None:
-        """The first picture, made at once so that the page opens with it.
-
-        What takes longer follows when a browser has the page; a notebook cell, which could lose what is sent
-        while it is being shown, gets it now.
-        """
-        try:
-            for result in self.compute(self.state.settings()):
-                self._show(result)
-                if pn.state.curdoc:
-                    pn.state.onload(self.refresh)
-                    break
-        except Exception as error:
-            self._failed(error)
+    def update(self, result: Any) -> None:
+        """Put a result on screen, and the sample pointed at in step with it."""
+        self.show(result)
+        for name, panel in self.panels.items():
+            if panel.pointed >= 0:
+                self._point(name, panel.pointed)
 
     def layout(self) -> pn.viewable.Viewable:
         """The pictures in a row, one under the other where it is narrow, and the card below."""
@@ -91,19 +75,6 @@ class MixView:
     def controls(self) -> list[pn.viewable.Viewable]:
         """What stands above the pictures."""
         return []
-
-    def _show(self, result: Any) -> None:
-        self.show(result)
-        if self.settings is not None:
-            self.shown(self.mixed["original"].recipe.m, self.settings.n)
-        for name, panel in self.panels.items():
-            if panel.pointed >= 0:
-                self._point(name, panel.pointed)
-
-    def _failed(self, error: Exception) -> None:
-        self.tell(
-            f"{error} The last picture stays." if isinstance(error, ValueError | OSError) else repr(error)
-        )
 
     def _point(self, name: str, k: int) -> None:
         panel = self.panels[name]

@@ -61,8 +61,8 @@ class Manifolds(MixView):
     title = "Manifolds"
     hint = "Point at a sample, or press N with a picture in focus, to see its parents and their weights."
 
-    def __init__(self, state: State, tell) -> None:
-        super().__init__(state, tell)
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
         self._viewpoints = pn.Row(
             self._viewpoint("default", []),
             *(self._viewpoint(f"view ({e}°, {a}°)", [a, e, 1, 0, 0]) for e, a in VIEWPOINTS),
