@@ -31,6 +31,10 @@ class Settings:
     seed: int
 
 
+CAMERA = [(-180, 180), (-90, 90), (0.2, 40), (-20, 20), (-20, 20)]
+"""Bounds of azimuth and elevation in degrees, zoom, pan in half pictures; the browser keeps to them too."""
+
+
 class State(param.Parameterized):
     """Everything that decides what is on screen; bounds and choices stand here and nowhere else."""
 
@@ -118,7 +122,7 @@ class State(param.Parameterized):
         if isinstance(declared, param.Boolean):
             return "0 or 1"
         if isinstance(declared, param.List):
-            return "five finite numbers with commas between"
+            return "azimuth, elevation, zoom, pan x and pan y within " + ", ".join(map(str, CAMERA))
         low, high = declared.bounds
         kind = "a whole number" if isinstance(declared, param.Integer) else "a number"
         return f"{kind} from {low}" + (f" to {high}" if high is not None else "")
@@ -156,7 +160,8 @@ def _switch(text: str) -> bool:
 
 def _camera(text: str) -> list[float]:
     values = [_number(part) for part in text.split(",")] if text else []
-    if len(values) not in (0, 5):
+    inside = [low <= value <= high for value, (low, high) in zip(values, CAMERA, strict=False)]
+    if len(values) not in (0, len(CAMERA)) or not all(inside):
         raise ValueError(text)
     return values
 

@@ -6,9 +6,10 @@ export function render({model}) {
   const title = make("h2", {}, model.title)
   const caption = make("p", {className: "caption"})
   const summary = make("p", {className: "summary"})
-  let frame = null, pinned = false, sheet = null
+  let frame = null, pinned = false, sheet = null, stale = true
+  // What was read last: a look at the model costs too much to have one for every pixel.
+  let count = 0, columns = 1, rows = 1, palette = [], labels = new Float32Array(0)
 
-  const rows = () => Math.ceil(model.count / model.columns)
   const BAR = 0.16  // height of the soft-label bar, in tiles
   const GAP = 0.08
 
@@ -16,14 +17,19 @@ export function render({model}) {
   function read() {
     const [h, w, channels] = model.tile
     const pixels = numbers(Uint8Array, model.tiles)
-    const image = new ImageData(w, Math.max(1, h * model.count))
-    for (let i = 0; i < h * w * model.count; i++) {
+    count = model.count
+    columns = model.columns
+    rows = Math.ceil(count / columns)
+    palette = model.palette
+    labels = numbers(Float32Array, model.labels)
+    const image = new ImageData(w, Math.max(1, h * count)), n = h * w * count
+    for (let i = 0; i < n; i++) {
       for (let c = 0; c < 3; c++) image.data[4 * i + c] = pixels[channels === 1 ? i : channels * i + c]
       image.data[4 * i + 3] = 255
     }
     sheet = make("canvas", {width: w, height: image.height})
     sheet.getContext("2d").putImageData(image, 0, 0)
-    redraw()
+    stale = false
   }
 
   function redraw() {
@@ -31,21 +37,22 @@ export function render({model}) {
   }
 
   function place(k, cell) {
-    return [(k % model.columns) * cell * (1 + GAP), Math.floor(k / model.columns) * cell * (1 + BAR + GAP)]
+    return [(k % columns) * cell * (1 + GAP), Math.floor(k / columns) * cell * (1 + BAR + GAP)]
   }
 
   function paint() {
+    if (stale) read()
     const ratio = window.devicePixelRatio || 1, [h, w] = model.tile
     const width = Math.round(stage.clientWidth * ratio)
-    if (!width || !model.count) return
-    const cell = width / (model.columns * (1 + GAP) - GAP)
-    const height = Math.round(cell * (rows() * (1 + BAR + GAP) - GAP))
+    if (!width || !count) return
+    const cell = width / (columns * (1 + GAP) - GAP)
+    const height = Math.round(cell * (rows * (1 + BAR + GAP) - GAP))
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height})
     const context = canvas.getContext("2d")
     context.clearRect(0, 0, width, height)
     context.imageSmoothingEnabled = false
-    const labels = numbers(Float32Array, model.labels), classes = model.palette.length
-    for (let k = 0; k < model.count; k++) {
+    const classes = palette.length
+    for (let k = 0; k < count; k++) {
       const [x, y] = place(k, cell)
       context.drawImage(sheet, 0, k * h, w, h, x, y, cell, cell)
       bar(labels.subarray(k * classes, (k + 1) * classes), (colour, from, share) => {
@@ -53,8 +60,9 @@ export function render({model}) {
         context.fillRect(x + from * cell, y + cell * 1.02, share * cell, cell * (BAR - 0.04))
       })
     }
-    if (model.pointed >= 0 && model.pointed < model.count) {
-      const [x, y] = place(model.pointed, cell)
+    const pointed = model.pointed
+    if (pointed >= 0 && pointed < count) {
+      const [x, y] = place(pointed, cell)
       context.lineWidth = 3 * ratio
       context.strokeStyle = "#e8a33d"
       context.strokeRect(x, y, cell, cell * (1 + BAR))
@@ -66,17 +74,17 @@ export function render({model}) {
   function bar(soft, piece) {
     let from = 0
     soft.forEach((share, c) => {
-      if (share > 0) piece(model.palette[c], from, share)
+      if (share > 0) piece(palette[c], from, share)
       from += share
     })
   }
 
   function at(event) {
     const box = stage.getBoundingClientRect()
-    const column = Math.floor((event.clientX - box.left) / box.width * model.columns)
-    const row = Math.floor((event.clientY - box.top) / box.height * rows())
-    const k = row * model.columns + column
-    return column >= 0 && column < model.columns && k >= 0 && k < model.count ? k : -1
+    const column = Math.floor((event.clientX - box.left) / box.width * columns)
+    const row = Math.floor((event.clientY - box.top) / box.height * rows)
+    const k = row * columns + column
+    return column >= 0 && column < columns && k >= 0 && k < count ? k : -1
   }
   const point = (k) => { if (k !== model.pointed) model.pointed = k }
 
@@ -84,8 +92,8 @@ export function render({model}) {
   stage.addEventListener("click", (event) => { pinned = true; point(at(event)) })
   stage.addEventListener("pointerleave", () => { if (!pinned && stage.getRootNode().activeElement !== stage) point(-1) })
   stage.addEventListener("keydown", (event) => {
-    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -model.columns, ArrowDown: model.columns}[event.key]
-    if (step) { pinned = true; point(model.pointed < 0 ? 0 : Math.max(0, Math.min(model.count - 1, model.pointed + step))) }
+    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns}[event.key]
+    if (step) { pinned = true; point(model.pointed < 0 ? 0 : Math.max(0, Math.min(count - 1, model.pointed + step))) }
     else if (event.key === "Escape") { pinned = false; point(-1) }
     else return
     event.preventDefault()
@@ -101,12 +109,12 @@ export function render({model}) {
   }
 
   function svg() {
-    const cell = 40, [h, w] = model.tile, classes = model.palette.length
-    const width = cell * (model.columns * (1 + GAP) - GAP), height = cell * (rows() * (1 + BAR + GAP) - GAP)
+    const cell = 40, [h, w] = model.tile, classes = palette.length
+    const width = cell * (columns * (1 + GAP) - GAP), height = cell * (rows * (1 + BAR + GAP) - GAP)
     const root = shape("svg", {xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`})
     root.append(shape("title", {}, model.summary), shape("rect", {width, height, fill: page_colour(stage)}))
-    const labels = numbers(Float32Array, model.labels), tile = make("canvas", {width: w, height: h})
-    for (let k = 0; k < model.count; k++) {
+    const tile = make("canvas", {width: w, height: h})
+    for (let k = 0; k < count; k++) {
       const [x, y] = place(k, cell)
       tile.getContext("2d").drawImage(sheet, 0, k * h, w, h, 0, 0, w, h)
       root.append(shape("image", {x, y, width: cell, height: cell, href: tile.toDataURL(), style: "image-rendering: pixelated", preserveAspectRatio: "none"}))
@@ -124,14 +132,15 @@ export function render({model}) {
     stage.setAttribute("aria-label", `${model.title}. ${model.summary} Arrow keys step through the pictures, Escape lets go.`)
   }
 
-  model.on(["tiles", "tile", "count", "columns"], read)
-  model.on(["labels", "palette", "pointed", "frame"], redraw)
+  // Parameters that are sent together arrive one after the other: they are read once, before painting.
+  model.on(["tiles", "tile", "count", "columns", "labels", "palette", "frame"], () => { stale = true; redraw() })
+  model.on("pointed", redraw)
   model.on(["title", "caption", "summary"], words)
   const watch = new ResizeObserver(redraw)
   watch.observe(stage)
   model.on("remove", () => watch.disconnect())
   words()
-  read()
+  redraw()
   return make("figure", {className: "picture"},
     make("div", {className: "head"}, title, save_buttons(model, png, svg)), stage, caption, summary)
 }

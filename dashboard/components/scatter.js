@@ -29,18 +29,19 @@ export function render({model, el}) {
   const rig = shared_camera(model.group, model.camera)
   const panel = {redraw}
   rig.panels.add(panel)
-  let base, base_colours, grey, points, colours, lines
-  let pinned = false, frame = null, moved = null
+  let base = new Float32Array(0), points = base, lines = base
+  let base_colours = new Uint8Array(0), colours = base_colours, grey = base_colours
+  let pinned = false, frame = null, moved = null, stale = true
 
   function read() {
-    painter.drop(...[base, grey, points, colours].filter(Boolean))
+    painter.drop(base, grey, points, colours)
     points = numbers(Float32Array, model.points)
     colours = numbers(Uint8Array, model.colours)
     base = numbers(Float32Array, model.base)
     base_colours = numbers(Uint8Array, model.base_colours)
     grey = new Uint8Array(base.length / 3 * 4)
     for (let i = 0; i < grey.length; i += 4) grey.set([150, 155, 163, 120], i)
-    redraw()
+    stale = false
   }
 
   function eye(width, height) {
@@ -73,6 +74,7 @@ export function render({model, el}) {
   }
 
   function paint() {
+    if (stale) read()
     const ratio = window.devicePixelRatio || 1
     const width = Math.round(stage.clientWidth * ratio), height = Math.round(stage.clientHeight * ratio)
     if (!width || !height) return
@@ -151,9 +153,10 @@ export function render({model, el}) {
   function turn(change) {
     const camera = [...rig.camera]
     change(camera)
-    camera[1] = Math.max(-90, Math.min(90, camera[1]))
     camera[0] = ((camera[0] + 180) % 360 + 360) % 360 - 180
-    camera[2] = Math.max(0.2, Math.min(40, camera[2]))
+    for (const [i, least, most] of [[1, -90, 90], [2, 0.2, 40], [3, -20, 20], [4, -20, 20]]) {
+      camera[i] = Math.max(least, Math.min(most, camera[i]))
+    }
     rig.camera = camera
     rig.panels.forEach((one) => one.redraw())
     clearTimeout(moved)
@@ -164,12 +167,12 @@ export function render({model, el}) {
 
   function nearest(event) {
     const box = stage.getBoundingClientRect()
-    const [x, y, depth] = project(points, eye(box.width, box.height), box.width, box.height)
+    const at = eye(box.width, box.height), [x, y, depth] = project(points, at, box.width, box.height)
     const mx = event.clientX - box.left, my = event.clientY - box.top
     let best = -1, least = (event.pointerType === "touch" ? 24 : 12) ** 2
     for (let i = 0; i < x.length; i++) {
       // Of two that are as near, the one in front.
-      const d = (x[i] - mx) ** 2 + (y[i] - my) ** 2 - (model.dims === 3 ? 2 * depth[i] : 0)
+      const d = (x[i] - mx) ** 2 + (y[i] - my) ** 2 - 2 * at.deep * depth[i]
       if (d < least) { least = d; best = i }
     }
     return best
@@ -269,7 +272,8 @@ export function render({model, el}) {
     stage.setAttribute("aria-label", `${model.title}. ${model.summary} ${keys}, plus and minus zoom, N and P step through the samples, Escape lets go.`)
   }
 
-  model.on(["points", "colours", "base", "base_colours"], read)
+  // Parameters that are sent together arrive one after the other: they are read once, before painting.
+  model.on(["points", "colours", "base", "base_colours"], () => { stale = true; redraw() })
   model.on(["bounds", "dims", "pointed", "lines", "frame", "axes"], redraw)
   model.on("camera", () => {
     // From Python (a preset, a link); one's own last turn comes first.
@@ -282,7 +286,7 @@ export function render({model, el}) {
   watch.observe(stage)
   model.on("remove", () => { watch.disconnect(); rig.panels.delete(panel); painter.close() })
   words()
-  read()
+  redraw()
   return make("figure", {className: "picture"},
     make("div", {className: "head"}, title, save_buttons(model, png, svg)), stage, note, caption, summary)
 }
