@@ -21,22 +21,24 @@ from zmix_core.weights import GAMMA_MIN, zeta_weights
 
 __all__ = ["Laboratory"]
 
-# Panel's columns bring a button for scrolling, which would take up a row of a grid.
+# Panel's columns bring a button for scrolling, which would take up a row, and end where their parent does.
 SHELL = """
 .scroll-button { display: none; }
-:host { display: grid !important; flex: none; grid-auto-rows: max-content; align-items: start;
+:host { display: grid !important; flex: none; max-height: none !important; grid-auto-rows: max-content; align-items: start;
   grid-template-columns: 290px minmax(0, 1fr); gap: 28px; padding: 18px 22px; }
 .side { position: sticky; top: 18px; }
 @media (max-width: 900px) {
-  :host { grid-template-columns: minmax(0, 1fr); gap: 10px; padding: 10px 12px; }
+  :host { display: flex !important; flex-direction: column; align-items: stretch; gap: 10px; padding: 10px 12px; }
   .side, .main { display: contents !important; }
 }
 """
-# In one column, gamma and the weights stay in sight above the pictures; what is seldom set comes last.
+# In one column, gamma and the weights stay in sight above the pictures; what is seldom set comes last. It is
+# a flex box: an item of a grid would stick within its own row only.
 SIDE = """
 .scroll-button { display: none; }
 :host { gap: 16px; }
 @media (max-width: 900px) {
+  .data, .n, .gamma, .rest { max-height: none !important; }
   .data { order: 1 } .n { order: 2 } .rest { order: 6 }
   .gamma { order: 3; position: sticky; top: 0; z-index: 11; background: var(--zmix-page, inherit); }
 }
@@ -46,7 +48,10 @@ MAIN = """
 :host { gap: 14px; }
 .strip { position: sticky; top: 0; z-index: 10; background: var(--zmix-page, inherit); padding: 8px 0 12px;
   border-bottom: 1px solid #868b9444; }
-@media (max-width: 900px) { .strip { order: 4; top: 112px; } .views { order: 5 } }
+@media (max-width: 900px) {
+  .strip, .views { max-height: none !important; }
+  .strip { order: 4; top: 106px; } .views { order: 5 }
+}
 """
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
 

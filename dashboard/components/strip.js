@@ -21,7 +21,7 @@ export function render({model}) {
     bars.replaceChildren(svg, make("div", {className: "ranks"}, ...shown.map(([rank]) => make("span", {}, rank))))
     const first = shown.length ? shown[0][1] : 1
     const part = (text, size, name) => {
-      const node = make("div", {className: name}, size > 0.16 ? text : "")
+      const node = make("div", {className: name}, size > 0.25 ? text : "")
       node.style.flexGrow = Math.max(size, 1e-6)
       return node
     }
@@ -58,6 +58,6 @@ export function render({model}) {
   model.on(["weights", "words", "summary"], draw)
   draw()
   return make("section", {className: "strip", "aria-label": model.title},
-    make("div", {className: "head"}, make("h2", {}, model.title), save_buttons(model, png, svg)),
-    make("div", {className: "body"}, bars, make("div", {className: "verdict"}, share, words)))
+    make("div", {className: "body"}, bars, make("div", {className: "verdict"},
+      make("div", {className: "line"}, share, save_buttons(model, png, svg)), words)))
 }
