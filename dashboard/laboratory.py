@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -21,38 +22,8 @@ from zmix_core.weights import GAMMA_MIN, zeta_weights
 
 __all__ = ["Laboratory"]
 
-# Panel's columns bring a button for scrolling, which would take up a row, and end where their parent does.
-SHELL = """
-.scroll-button { display: none; }
-:host { display: grid !important; flex: none; max-height: none !important; grid-auto-rows: max-content; align-items: start;
-  grid-template-columns: 290px minmax(0, 1fr); gap: 28px; padding: 18px 22px; }
-.side { position: sticky; top: 18px; }
-@media (max-width: 900px) {
-  :host { display: flex !important; flex-direction: column; align-items: stretch; gap: 10px; padding: 10px 12px; }
-  .side, .main { display: contents !important; }
-}
-"""
-# In one column, gamma and the weights stay in sight above the pictures; what is seldom set comes last. It is
-# a flex box: an item of a grid would stick within its own row only.
-SIDE = """
-.scroll-button { display: none; }
-:host { gap: 16px; }
-@media (max-width: 900px) {
-  .data, .n, .gamma, .rest { max-height: none !important; }
-  .data { order: 1 } .n { order: 2 } .rest { order: 6 }
-  .gamma { order: 3; position: sticky; top: 0; z-index: 11; background: var(--zmix-page, inherit); }
-}
-"""
-MAIN = """
-.scroll-button { display: none; }
-:host { gap: 14px; }
-.strip { position: sticky; top: 0; z-index: 10; background: var(--zmix-page, inherit); padding: 8px 0 12px;
-  border-bottom: 1px solid #868b9444; }
-@media (max-width: 900px) {
-  .strip, .views { max-height: none !important; }
-  .strip { order: 4; top: 106px; } .views { order: 5 }
-}
-"""
+# One style sheet serves all columns of the page; each finds in it the classes it has.
+SHEET = (Path(__file__).parent / "laboratory.css").read_text(encoding="utf-8")
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
 
 
@@ -126,13 +97,15 @@ class Laboratory:
             **WIDE,
         )
         gamma = pn.Column(self.gamma, css_classes=["gamma"], **WIDE)
-        return pn.Column(data, self.n, gamma, rest, css_classes=["side"], stylesheets=[SIDE], margin=0)
+        return pn.Column(data, self.n, gamma, rest, css_classes=["side"], stylesheets=[SHEET], margin=0)
 
     def shell(self, views: pn.viewable.Viewable) -> pn.Column:
         """Sidebar beside strip and views, or below 900 pixels all in one column."""
         body = pn.Column(views, css_classes=["views"], **WIDE)
-        main = pn.Column(self.strip, body, css_classes=["main"], stylesheets=[MAIN], **WIDE)
-        return pn.Column(self.sidebar(), main, self.notice, stylesheets=[SHELL], **WIDE)
+        main = pn.Column(self.strip, body, css_classes=["main"], stylesheets=[SHEET], **WIDE)
+        return pn.Column(
+            self.sidebar(), main, self.notice, css_classes=["shell"], stylesheets=[SHEET], **WIDE
+        )
 
     # Controls, each bound to one key of the state
 

@@ -18,7 +18,7 @@ export function render({model}) {
       bar.append(shape("title", {}, `${rank}: ${weight.toPrecision(4)}`))
       svg.append(bar)
     })
-    bars.replaceChildren(svg, make("div", {className: "ranks"}, ...shown.map(([rank]) => make("span", {}, rank))))
+    bars.replaceChildren(make("small", {}, "Weight of each rank"), svg, make("div", {className: "ranks"}, ...shown.map(([rank]) => make("span", {}, rank))))
     const first = shown.length ? shown[0][1] : 1
     const part = (text, size, name) => {
       const node = make("div", {className: name}, size > 0.25 ? text : "")
