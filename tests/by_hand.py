@@ -1,11 +1,15 @@
-"""What the tests of the library compare with: Eq. 2 as plain loops, and one table of tolerances."""
+"""What the tests of the library compare with: Eq. 2 as plain loops, tolerances, and what is too unlikely."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor
 
+from zmix_core.methods import ERM, Mixup, ZetaMixup
 from zmix_core.recipe import Recipe
 
 TOLERANCES = {
@@ -51,3 +55,29 @@ def matrix(parents: list[list[int]], weights: list[list[float]], m: int) -> Tens
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+UNLIKELY = 1e-4
+"""Below this p-value a test of distribution fails; seeds are fixed, so it fails always or never."""
+
+SCHEMES = ("independent", "circulant")
+ANCHORS = ("self", "random")
+
+
+ALL = {
+    "erm": ERM(),
+    "mixup": Mixup(),
+    "mixup-per-sample": Mixup(0.3, per_sample=True),
+    "independent": ZetaMixup(),
+    "redrawn": ZetaMixup(3),
+    "random": ZetaMixup(5, anchor="random"),
+    "circulant": ZetaMixup(scheme="circulant"),
+    "circulant-random": ZetaMixup(4, scheme="circulant", anchor="random"),
+}
+
+
+def assert_equally_likely(seen: Counter, possible: list) -> None:
+    """Every possible outcome is seen, no other, and a chi-square test finds them equally often."""
+    assert set(seen) == set(possible)
+    if len(possible) > 1:
+        assert stats.chisquare([seen[outcome] for outcome in possible]).pvalue > UNLIKELY

@@ -220,13 +220,13 @@ class _Rows:
             return torch.randint(size, shape, generator=generator, device=index.device)
 
         drawn = fresh(width, len(index)).T.contiguous()
-        todo = torch.arange(len(index), device=index.device)
-        while len(todo):
-            ordered, place = drawn[todo].sort(dim=1, stable=True)
+        open_rows = torch.arange(len(index), device=index.device)
+        while len(open_rows):
+            ordered, place = drawn[open_rows].sort(dim=1, stable=True)
             again = ordered[:, 1:] == ordered[:, :-1]
-            todo, again, place = (t[again.any(1)] for t in (todo, again, place))
+            open_rows, again, place = (t[again.any(1)] for t in (open_rows, again, place))
             row, column = again.nonzero(as_tuple=True)
-            drawn[todo[row], place[row, column + 1]] = fresh(len(row))
+            drawn[open_rows[row], place[row, column + 1]] = fresh(len(row))
         if not self.anchored:
             return drawn
         own = index.unsqueeze(1)
