@@ -1,9 +1,18 @@
 """The entry that ``panel serve dashboard`` runs."""
 
+import logging
+
 import panel as pn
 
 from dashboard.page import page
 
 pn.extension()
 
-page({key: values[-1].decode(errors="replace") for key, values in pn.state.session_args.items()}).servable()
+query = {key: values[-1].decode(errors="replace") for key, values in pn.state.session_args.items()}
+try:
+    whole = page(query)
+except Exception:
+    # Panel's own page for errors would read what a link says as markup.
+    logging.getLogger(__name__).exception("the page could not be opened with the link %r", query)
+    whole = page({})
+whole.servable()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from zmix_core.device import resolve_device
+
 __all__ = ["Dataset"]
 
 
@@ -70,5 +72,6 @@ class Dataset:
         return self.take(torch.cat(picks))
 
     def to(self, device: str | torch.device) -> Dataset:
-        """The same samples on another device."""
+        """The same samples on another device; ``"auto"`` takes CUDA, else MPS, else the CPU."""
+        device = resolve_device(device)
         return replace(self, x=self.x.to(device), y=self.y.to(device))

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zmix_core.device import resolve_device
 from zmix_core.labels import one_hot
 
 __all__ = ["ChunkedRecipe", "CirculantRecipe", "Recipe"]
@@ -86,12 +87,13 @@ class Recipe:
         return other
 
     def to(self, device: torch.device | str) -> Recipe:
-        """The same recipe on another device."""
+        """The same recipe on another device; ``"auto"`` takes CUDA, else MPS, else the CPU."""
+        device = resolve_device(device)
         other = copy.copy(self)
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 # MPS has no float64; nothing else needs the weights narrowed.
-                narrow = torch.device(device).type == "mps" and value.dtype == torch.float64
+                narrow = device.type == "mps" and value.dtype == torch.float64
                 setattr(other, name, value.to(device, torch.float32 if narrow else value.dtype))
         return other
 
