@@ -3,6 +3,7 @@
 from dashboard.components.action import Action
 from dashboard.components.address import Address
 from dashboard.components.choice import Choice
+from dashboard.components.classes import Classes
 from dashboard.components.dial import Dial
 from dashboard.components.mosaic import Mosaic
 from dashboard.components.notice import Notice
@@ -16,6 +17,7 @@ __all__ = [
     "Action",
     "Address",
     "Choice",
+    "Classes",
     "Dial",
     "Mosaic",
     "Notice",

@@ -8,7 +8,8 @@ from typing import Any
 import panel as pn
 
 from dashboard import mixes
-from dashboard.components import RecipeCard
+from dashboard.colours import palette
+from dashboard.components import Classes, RecipeCard
 from dashboard.components.base import Picture
 from dashboard.state import Settings, State
 from dashboard.words import TITLES, recipe_card
@@ -20,6 +21,10 @@ ROW = """
 :host { display: grid !important; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; }
 @media (max-width: 1000px) { :host { grid-template-columns: minmax(0, 1fr); } }
 """
+
+
+LEGEND = 20
+"""Classes named above the pictures; the card of a sample names its own in any case."""
 
 
 class MixView:
@@ -40,6 +45,7 @@ class MixView:
         self.state = state
         self.panels: dict[str, Any] = {name: self.panel(name) for name in TITLES}
         self.card = RecipeCard(card={"hint": self.hint}, sizing_mode="stretch_width")
+        self.classes = Classes(align="center", margin=0)
         self.settings: Settings | None = None
         self.mixed: dict[str, mixes.Mixed] = {}
         for name, panel in self.panels.items():
@@ -63,6 +69,10 @@ class MixView:
     def update(self, result: Any) -> None:
         """Put a result on screen, and the sample pointed at in step with it."""
         self.show(result)
+        if self.settings is not None:
+            classes = mixes.data(self.settings).classes
+            shown = list(map(list, zip(classes, palette(len(classes)), strict=True)))
+            self.classes.classes = shown[:LEGEND]
         for name, panel in self.panels.items():
             if panel.pointed >= 0:
                 self._point(name, panel.pointed)
@@ -70,7 +80,14 @@ class MixView:
     def layout(self) -> pn.viewable.Viewable:
         """The pictures in a row, one under the other where it is narrow, and the card below."""
         row = pn.Column(*self.panels.values(), stylesheets=[ROW], sizing_mode="stretch_width", margin=0)
-        return pn.Column(*self.controls(), row, self.card, sizing_mode="stretch_width", margin=(12, 0))
+        above = pn.Row(
+            *self.controls(),
+            self.classes,
+            stylesheets=[":host { gap: 8px 18px; flex-wrap: wrap; }"],
+            margin=(0, 0, 10, 0),
+            sizing_mode="stretch_width",
+        )
+        return pn.Column(above, row, self.card, sizing_mode="stretch_width", margin=(12, 0))
 
     def controls(self) -> list[pn.viewable.Viewable]:
         """What stands above the pictures."""

@@ -68,7 +68,7 @@ class Manifolds(MixView):
             *(self._viewpoint(f"view ({e}°, {a}°)", [a, e, 1, 0, 0]) for e, a in VIEWPOINTS),
             stylesheets=[":host { gap: 6px; flex-wrap: wrap; }"],
             visible=False,
-            margin=(0, 0, 8, 0),
+            margin=0,
         )
         for panel in self.panels.values():
             panel.camera = list(state.camera)

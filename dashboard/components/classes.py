@@ -1,0 +1,20 @@
+"""The classes and their colours."""
+
+from __future__ import annotations
+
+import param
+
+from dashboard.components.base import Component, script
+
+__all__ = ["Classes"]
+
+
+class Classes(Component):
+    """A dot and a name for each class.
+
+    Not named after what it is, a legend: panel-material-ui would take it for one of Bokeh's.
+    """
+
+    classes = param.List([], doc="[name, CSS colour] each.")
+
+    _esm = script("classes.js")
