@@ -232,11 +232,11 @@ def test_after_its_first_use_it_leaves_torchs_generator_alone():
 
 @pytest.mark.parametrize("make", [lambda mix: pickle.loads(pickle.dumps(mix)), copy.deepcopy], ids=str)
 def test_copies(make):
-    mix = ZetaMixUp(n=3, gamma=2.0, num_classes=4, p=0.7, anchor="random", scheme="circulant", seed=9)
+    mix = ZetaMixUp(n=3, gamma=2.0, num_classes=8, p=0.7, anchor="random", scheme="circulant", seed=9)
     recipe_of(mix, 8)  # a generator of its own by now
     other = make(mix)
     assert repr(other) == repr(mix)
-    fresh = ZetaMixUp(n=3, gamma=2.0, num_classes=4, p=0.7, anchor="random", scheme="circulant", seed=9)
+    fresh = ZetaMixUp(n=3, gamma=2.0, num_classes=8, p=0.7, anchor="random", scheme="circulant", seed=9)
     for _ in range(5):
         assert torch.equal(recipe_of(other, 8), recipe_of(fresh, 8))
     assert list(mix.parameters()) == []

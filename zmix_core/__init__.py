@@ -6,6 +6,9 @@
 Data (`manifolds`, `images`) loads when it is first used.
 """
 
+import importlib
+from types import ModuleType
+
 from zmix_core.dataset import Dataset
 from zmix_core.device import resolve_device
 from zmix_core.methods import ERM, METHODS, Mixup, ZetaMixup, mixup, zeta_mixup
@@ -30,7 +33,9 @@ __all__ = [
     "ZetaMixUp",
     "ZetaMixup",
     "gamma_to_lambda",
+    "images",
     "lambda_to_gamma",
+    "manifolds",
     "mixup",
     "resolve_device",
     "theorem_1_holds",
@@ -38,3 +43,9 @@ __all__ = [
     "zeta_mixup",
     "zeta_weights",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in ("images", "manifolds"):
+        return importlib.import_module(f"zmix_core.{name}")
+    raise AttributeError(f"module 'zmix_core' has no attribute {name!r}")

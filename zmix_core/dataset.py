@@ -12,7 +12,7 @@ from zmix_core.device import resolve_device
 __all__ = ["Dataset"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Labelled samples.
 
@@ -48,6 +48,10 @@ class Dataset:
                     f"{self.name}: labels run from {low} to {high}, but there are "
                     f"{self.num_classes} classes; expected labels from 0 to {self.num_classes - 1}."
                 )
+
+    def __repr__(self) -> str:
+        shape = tuple(self.x.shape)
+        return f"<Dataset {self.name}: x {shape} {self.x.dtype}, {self.num_classes} classes>"
 
     def __len__(self) -> int:
         return len(self.y)

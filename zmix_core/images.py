@@ -124,6 +124,11 @@ def default(root: str | os.PathLike[str] | None = None) -> str:
 
 
 def _find_own(name_or_path: str | os.PathLike[str], folder: Path) -> Path:
+    meant = str(name_or_path).lower()
+    if meant in IMAGES:
+        raise ValueError(f"{str(name_or_path)!r}: expected {meant!r}, in small letters, for this set.")
+    if not meant:
+        raise ValueError(f"'' names no set; expected one of {', '.join(IMAGES)}, or a path.")
     path = Path(name_or_path).expanduser()
     for candidate in (folder / path, path) if isinstance(name_or_path, str) else (path,):
         if candidate.is_dir() or (candidate.is_file() and candidate.suffix == ".npz"):

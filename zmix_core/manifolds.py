@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from zmix_core.arguments import real, whole
 from zmix_core.curves import (
     Curve,
     Floats,
@@ -97,9 +98,8 @@ class Manifold(ABC):
         """
         m = self.default_m if m is None else m
         noise = self.default_noise if noise is None else noise
-        if m < 2:
-            raise ValueError(f"m = {m}: expected at least 2 samples, as mixing takes two; raise m.")
-        if not 0 <= noise < math.inf:
+        m = whole("m", m, 2, "expected at least 2 samples, a whole number, as mixing takes two")
+        if not 0 <= real("noise", noise) < math.inf:
             raise ValueError(
                 f"noise = {noise}: expected a standard deviation, finite and at least 0; 0 for none."
             )
@@ -363,5 +363,5 @@ def load(
     """
     if name not in MANIFOLDS:
         raise ValueError(f"name = {name!r}: no such manifold; pass one of {', '.join(MANIFOLDS)}.")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole("seed", seed, -(2**63)))
     return MANIFOLDS[name].sample(m, noise=noise, generator=generator, dtype=dtype, device=device)

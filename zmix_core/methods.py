@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from zmix_core.arguments import must_be_tensor, real, whole
 from zmix_core.device import resolve_device
 from zmix_core.recipe import ChunkedRecipe, CirculantRecipe, Recipe
 from zmix_core.weights import zeta_weights
@@ -42,14 +43,17 @@ class Method(ABC):
         Raises:
             ValueError: m is below 2, or does not go with the method's settings.
         """
-        if isinstance(m, bool) or m % 1 != 0 or m < 2:
-            raise ValueError(
-                f"m = {m}: mixing needs a batch of at least 2 samples. "
-                "Where the last batch of a loader is the short one, use drop_last=True."
+        needed = "mixing needs a batch of at least 2 samples"
+        m = whole(
+            "m", m, 2, f"{needed}. Where the last batch of a loader is the short one, use drop_last=True"
+        )
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(
+                f"generator = {generator!r}: expected torch.Generator().manual_seed(0) or the like."
             )
         to = None if device is None else resolve_device(device)
         at = generator.device if generator is not None else to or torch.device("cpu")
-        recipe = self._draw(int(m), at, generator)
+        recipe = self._draw(m, at, generator)
         return recipe if to in (None, at) else recipe.to(to)
 
     @abstractmethod
@@ -92,7 +96,7 @@ class Mixup(Method):
     per_sample: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.alpha) and self.alpha >= 0):
+        if not (math.isfinite(real("alpha", self.alpha)) and self.alpha >= 0):
             raise ValueError(f"alpha = {self.alpha}: expected a finite number of at least 0 (1 by default).")
 
     def _draw(self, m: int, at: torch.device, generator: torch.Generator | None) -> Recipe:
@@ -150,8 +154,8 @@ class ZetaMixup(Method):
     scheme: Literal["independent", "circulant"] = "independent"
 
     def __post_init__(self) -> None:
-        if self.n is not None and (isinstance(self.n, bool) or self.n % 1 != 0 or self.n < 2):
-            raise ValueError(f"N = {self.n}: expected a whole number of at least 2, or None for all.")
+        if self.n is not None:
+            whole("N", self.n, 2, "expected a whole number of at least 2, or None for all")
         zeta_weights(2, self.gamma)  # says what is wrong with gamma
         if self.anchor not in ("self", "random"):
             raise ValueError(f"anchor = {self.anchor!r}: expected 'self' or 'random'.")
@@ -307,6 +311,8 @@ def _mix_batch(
     generator: torch.Generator | None,
     device: str | torch.device | None,
 ) -> tuple[Tensor, Tensor]:
+    must_be_tensor(x, "x")
+    must_be_tensor(y, "y")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(
             f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}; expected the same number of both."

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zmix_core.arguments import must_be_tensor
 from zmix_core.device import resolve_device
 from zmix_core.labels import one_hot
 
@@ -51,6 +52,9 @@ class Recipe:
         self.m = m
         self._parents = parents
         self.weights = _checked(weights, *parents.shape)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: M = {self.size} outputs of N = {self.n} of m = {self.m} samples>"
 
     @property
     def size(self) -> int:
@@ -115,6 +119,7 @@ class Recipe:
         Raises:
             ValueError: ``x`` has not m samples, or holds other integers or complex numbers.
         """
+        must_be_tensor(x, "x")
         if x.ndim == 0 or len(x) != self.m:
             raise ValueError(
                 f"x has shape {tuple(x.shape)}; expected m = {self.m} samples along its first dimension, "
@@ -143,8 +148,9 @@ class Recipe:
 
         Args:
             y: Integer classes ``(m,)`` or ``(m, 1)``, or integer masks ``(m, ...)``: made one-hot first;
-                or floats ``(m, ...)``: one-hot or soft labels, regression targets, soft masks.
-            num_classes: K; needed for integers, ignored for floats.
+                integers ``(m, K)``, one-hot already; or floats ``(m, ...)``: one-hot or soft labels,
+                regression targets, soft masks.
+            num_classes: K; needed for integers that are not one-hot, ignored for floats.
 
         Returns:
             Soft labels ``(M, K)`` float32, for masks ``(M, K, ...)`` as `torch.nn.functional.cross_entropy`
@@ -153,6 +159,7 @@ class Recipe:
         Raises:
             ValueError: A label lies outside the classes, K is missing, or the length is not m.
         """
+        must_be_tensor(y, "y")
         return self.apply(y if y.is_floating_point() else one_hot(y, num_classes))
 
     # What the kinds of recipe do each in their own way: the parents of some rows, and the product.

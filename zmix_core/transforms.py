@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.data import get_worker_info
 
+from zmix_core.arguments import real
 from zmix_core.labels import one_hot
 from zmix_core.methods import ERM, Method, ZetaMixup
 
@@ -60,7 +61,7 @@ class ZetaMixUp(nn.Module):
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        if not 0.0 <= p <= 1.0:
+        if not 0.0 <= real("p", p) <= 1.0:
             raise ValueError(f"p = {p}: expected a probability from 0 to 1.")
         self.method = ZetaMixup(n, gamma, anchor, scheme)
         self.num_classes = num_classes
@@ -89,7 +90,8 @@ class ZetaMixUp(nn.Module):
         if at_x is None or at_y is None or not isinstance(labels, Tensor):
             raise ValueError(
                 f"expected a tensor of samples and one of labels, got {type(sample).__name__} of "
-                f"{[type(leaf).__name__ for leaf in leaves]}. Call with (x, y), or pass labels_getter."
+                f"{sorted({type(leaf).__name__ for leaf in leaves})}. Call it with (x, y), "
+                "or pass labels_getter."
             )
         x, leaves[at_y] = self._mix(leaves[at_x], labels)
         leaves[at_x] = x.as_subclass(type(leaves[at_x]))
@@ -100,6 +102,11 @@ class ZetaMixUp(nn.Module):
             raise ValueError(
                 f"samples of shape {tuple(x.shape)} and labels of shape {tuple(y.shape)}; "
                 "expected the same number of both."
+            )
+        if y.is_floating_point() and y.ndim == 2 and self.num_classes not in (None, y.shape[1]):
+            raise ValueError(
+                f"soft labels of {y.shape[1]} classes, but num_classes = {self.num_classes}; "
+                "leave num_classes out for labels that are soft or one-hot already."
             )
         y = y if y.is_floating_point() else one_hot(y, self.num_classes)
         mixes = torch.rand((), generator=self._generator(torch.device("cpu"))) < self.p
@@ -134,7 +141,7 @@ class ZetaMixUp(nn.Module):
 
     def extra_repr(self) -> str:
         """The settings, as ``print(model)`` shows them."""
-        return f"{self.method}, num_classes={self.num_classes}, p={self.p}"
+        return f"{self.method}, num_classes={self.num_classes}, p={self.p}, seed={self.seed}"
 
 
 def _find_samples(leaves: list[Any], at_y: int | None) -> int | None:

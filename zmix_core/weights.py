@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from zmix_core.arguments import real, whole
+from zmix_core.device import resolve_device
+
 __all__ = [
     "GAMMA_MIN",
     "gamma_to_lambda",
@@ -62,12 +65,14 @@ def zeta_weights(
         >>> zeta_weights(3, 1.0)
         tensor([0.5455, 0.2727, 0.1818], dtype=torch.float64)
     """
+    if not dtype.is_floating_point:
+        raise ValueError(f"dtype = {dtype}: expected a floating one; weights lie between 0 and 1.")
     powers = _powers(n, gamma)
     weights = powers / math.fsum(powers.tolist())
     # A million roundings do not cancel exactly: w_1, the largest, takes up what is left, and stays largest.
     first, second = float(weights[0]), float(weights[1]) if len(weights) > 1 else 0.0
     weights[0] = max(first + (1.0 - math.fsum(weights.tolist())), second)
-    return weights.to(device=device, dtype=dtype)
+    return weights.to(dtype) if device is None else weights.to(resolve_device(device), dtype)
 
 
 def theorem_1_holds(n: int, gamma: float) -> bool:
@@ -95,7 +100,7 @@ def gamma_to_lambda(gamma: float) -> float:
         >>> gamma_to_lambda(1.0)
         0.6666666666666666
     """
-    if not math.isfinite(gamma):
+    if not math.isfinite(real("gamma", gamma)):
         raise ValueError(f"gamma = {gamma}: expected a finite number.")
     # Of the two forms of 1 / (1 + 2^-gamma), the one whose power cannot overflow.
     return 1.0 / (1.0 + 2.0**-gamma) if gamma >= 0 else 2.0**gamma / (2.0**gamma + 1.0)
@@ -115,14 +120,13 @@ def lambda_to_gamma(lam: float) -> float:
         >>> round(lambda_to_gamma(0.8), 12)
         2.0
     """
-    if not 0.0 < lam < 1.0:
+    if not 0.0 < real("lambda", lam) < 1.0:
         raise ValueError(f"lambda = {lam}: expected a number strictly between 0 and 1.")
     return math.log2(lam / (1.0 - lam))
 
 
 def _powers(n: int, gamma: float) -> Tensor:
-    if isinstance(n, bool) or n % 1 != 0 or n < 1:  # NaN and infinity leave NaN
-        raise ValueError(f"N = {n}: expected a whole number of samples, at least 1.")
+    n, gamma = whole("N", n, 1), real("gamma", gamma)
     if not (math.isfinite(gamma) and gamma >= 0):
         raise ValueError(f"gamma = {gamma}: expected a finite number of at least 0 (the paper's: 2.4 to 4).")
-    return torch.arange(1, int(n) + 1, dtype=torch.float64).pow(-float(gamma))
+    return torch.arange(1, n + 1, dtype=torch.float64).pow(-gamma)
