@@ -24,6 +24,9 @@ __all__ = ["Laboratory"]
 
 # One style sheet serves all columns of the page; each finds in it the classes it has.
 SHEET = (Path(__file__).parent / "laboratory.css").read_text(encoding="utf-8")
+DATA = {"manifolds": "manifold", "images": "images"}
+"""Which key of the state holds the data of a view."""
+
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
 
 
@@ -129,7 +132,14 @@ class Laboratory:
     def _choice(self, key: str, label: str, titles: dict[str, Any] | None = None, **options: Any) -> Choice:
         titles = titles or self.state.param[key].get_range()
         value = getattr(self.state, key)
-        choice = Choice(label=label, options=list(map(list, titles.items())), value=value, **options, **WIDE)
+        choice = Choice(
+            label=label,
+            help=self.state.param[key].doc,
+            options=list(map(list, titles.items())),
+            value=value,
+            **options,
+            **WIDE,
+        )
         if key == "images":
             self._images = choice
         return self._bound(choice, key)
@@ -191,6 +201,10 @@ class Laboratory:
     def _failed(self, error: Exception) -> None:
         said = str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
         self.notice.tell(f"{said} The last picture stays.")
+        # The menu and the link go back to what is on screen.
+        shown = self.front.settings
+        if shown is not None:
+            self.state.param.update({DATA[shown.view]: shown.data})
 
     def _resample(self) -> None:
         self.state.seed = (self.state.seed + 1) % 2**31
@@ -215,13 +229,13 @@ class Laboratory:
         self.state.gamma = round(min(max(gamma, low), high), 3)
 
     def _own_pictures(self, name: str, content: bytes) -> None:
+        key = f"{name} ({hashlib.sha256(content).hexdigest()[:8]})"
         try:
             dataset = images.read_npz(io.BytesIO(content), name=name)
+            mixes.keep(key, dataset)
         except (ValueError, OSError) as error:
             self.notice.tell(f"{error} The data stay as they were.")
             return
-        key = f"{name} ({hashlib.sha256(content).hexdigest()[:8]})"
-        mixes.keep(key, dataset)
         self.state.offer_images(key)
         self._images.options = list(map(list, self.state.param["images"].get_range().items()))
         self.state.images = key

@@ -87,8 +87,12 @@ seen, mixup_seen, zeta_seen = project(data.x), project(mixup_x), project(zeta_x)
         load = f"data = manifolds.load({settings.data!r}, seed=0)"
     else:
         source = "images"
+        own = _own.get(settings.data)
+        name, here = (
+            (own.name, "  # your file, in the folder you run this in") if own else (settings.data, "")
+        )
         load = (
-            f"data = images.load({settings.data!r}, limit={_few(settings.data)})\n"
+            f"data = images.load({name!r}, limit={_few(settings.data)}){here}\n"
             f"data = data.first_of_each_class(max(1, {TILES} // data.num_classes)).take(slice({TILES}))"
         )
     return f"""import torch
@@ -121,8 +125,12 @@ def _mix(view: str, name: str, method: Method, seed: int) -> Mixed:
 
 
 def keep(name: str, dataset: Dataset) -> None:
-    """Make a user's own pictures available under a name, until newer ones take their place."""
-    _own[name] = dataset
+    """Make a user's own pictures available under a name, until newer ones take their place.
+
+    Raises:
+        ValueError: There are too few to mix.
+    """
+    _own[name] = _enough(dataset)
     while len(_own) > OWN:
         _own.popitem(last=False)
 
@@ -132,12 +140,18 @@ def _load(view: str, name: str) -> Dataset:
         return manifolds.load(name, seed=0)
     everything = _own[name] if name in _own else images.load(name, limit=_few(name))
     first = everything.first_of_each_class(max(1, TILES // everything.num_classes))
-    return first.take(slice(TILES))
+    return _enough(first.take(slice(TILES)))
 
 
 def _few(name: str) -> int | None:
     """Of a folder only as many pictures are read as are shown; they are taken evenly from its classes."""
-    return None if name in images.IMAGES or name.endswith(".npz") else TILES
+    return None if name in images.IMAGES or name in _own or name.endswith(".npz") else TILES
+
+
+def _enough(dataset: Dataset) -> Dataset:
+    if len(dataset) < 2:
+        raise ValueError(f"{dataset.name} has {len(dataset)} samples: expected at least 2 to mix.")
+    return dataset
 
 
 _own: OrderedDict[str, Dataset] = OrderedDict()

@@ -15,10 +15,10 @@ def strip_values(n: int, gamma: float) -> dict[str, object]:
     weights = zeta_weights(n, gamma).tolist()
     bars: list[list] = [[str(rank), weight] for rank, weight in enumerate(weights[:BARS], start=1)]
     if n > BARS:
-        bars.append([f"…{n}", sum(weights[BARS:])])
+        bars.append([f"{BARS + 1}+", sum(weights[BARS:])])
     first, rest = weights[0], sum(weights[1:])
     holds = theorem_1_holds(n, gamma)
-    relation = "is more than" if holds else "is no more than"
+    relation = "is more than" if holds else "is not more than"
     words = [
         [
             f"w₁ = {first:.4f} {relation} all others together, {rest:.4f}: Theorem 1 "

@@ -16,6 +16,7 @@ class Action(Component):
     """A button that calls `pressed`, and may show whether what it switches is on."""
 
     label = param.String(doc="What it does.")
+    help = param.String(doc="Shown when the pointer rests on it.")
     switches = param.Boolean(False, doc="Whether it switches something on and off.")
     on_now = param.Boolean(False, doc="Whether that is on.")
 

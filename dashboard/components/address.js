@@ -8,5 +8,6 @@ export function render({model}) {
   }
   // Browsers refuse more than some 200 changes in 30 s; a drag makes more.
   model.on("query", () => { waiting ??= setTimeout(write, 200) })
+  write()
   return make("span", {hidden: true})
 }

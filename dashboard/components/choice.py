@@ -13,6 +13,7 @@ class Choice(Component):
     """A label and a list to choose from."""
 
     label = param.String(doc="What is chosen, also for a screen reader.")
+    help = param.String(doc="Shown when the pointer rests on it.")
     value = param.Parameter(doc="The value chosen: text, number or bool.")
     options = param.List([], doc="[title, value] each.")
 

@@ -40,9 +40,9 @@ export function render({model}) {
     return [(k % columns) * cell * (1 + GAP), Math.floor(k / columns) * cell * (1 + BAR + GAP)]
   }
 
-  function paint() {
+  function paint(ratio = window.devicePixelRatio || 1) {
     if (stale) read()
-    const ratio = window.devicePixelRatio || 1, [h, w] = model.tile
+    const [h, w] = model.tile
     const width = Math.round(stage.clientWidth * ratio)
     if (!width || !count) return
     const cell = width / (columns * (1 + GAP) - GAP)
@@ -89,8 +89,13 @@ export function render({model}) {
   const point = (k) => { if (k !== model.pointed) model.pointed = k }
 
   stage.addEventListener("pointermove", (event) => { if (!pinned && event.pointerType !== "touch") point(at(event)) })
-  stage.addEventListener("click", (event) => { pinned = true; point(at(event)) })
-  stage.addEventListener("pointerleave", () => { if (!pinned && stage.getRootNode().activeElement !== stage) point(-1) })
+  stage.addEventListener("click", (event) => {
+    const k = at(event)
+    pinned = k >= 0
+    point(k)
+    if (pinned) window.dispatchEvent(new Event(PINNED))
+  })
+  stage.addEventListener("pointerleave", () => { if (!pinned) point(-1) })
   stage.addEventListener("keydown", (event) => {
     const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns}[event.key]
     if (step) { pinned = true; point(model.pointed < 0 ? 0 : Math.max(0, Math.min(count - 1, model.pointed + step))) }
@@ -100,11 +105,12 @@ export function render({model}) {
   })
 
   async function png() {
-    paint()
+    paint(3)  // fit for a slide
     const copy = make("canvas", {width: canvas.width, height: canvas.height}), context = copy.getContext("2d")
     context.fillStyle = page_colour(stage)
     context.fillRect(0, 0, copy.width, copy.height)
     context.drawImage(canvas, 0, 0)
+    paint()
     return copy
   }
 

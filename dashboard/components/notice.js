@@ -1,11 +1,27 @@
-// Sentences for the user, one below the other, until closed. Text is text: a link may have put it there.
+// Sentences for the user, one below the other. Text is text: a link may have put it there.
+
+const READING = 20000  // milliseconds until a sentence goes by itself, unless the pointer rests on it
 
 export function render({model}) {
   const root = make("div", {className: "notices", role: "alert"})
-  const draw = () => root.replaceChildren(...model.messages.map((message, i) => make("div", {className: "message"},
-    make("span", {}, message),
-    make("button", {type: "button", "aria-label": "Close this message", onclick: () => { model.messages = model.messages.toSpliced(i, 1) }}, "×"))))
+  const since = new Map()
+  const close = (message) => { model.messages = model.messages.filter((m) => m !== message) }
+
+  function draw() {
+    for (const message of since.keys()) if (!model.messages.includes(message)) since.delete(message)
+    root.replaceChildren(...model.messages.map((message) => {
+      if (!since.has(message)) since.set(message, Date.now())
+      return make("div", {className: "message"}, make("span", {}, message),
+        make("button", {type: "button", "aria-label": "Close this message", onclick: () => close(message)}, "×"))
+    }))
+  }
+
+  const clock = setInterval(() => {
+    if (root.matches(":hover, :focus-within")) return
+    for (const [message, start] of since) if (Date.now() - start > READING) close(message)
+  }, 1000)
   model.on("messages", draw)
+  model.on("remove", () => clearInterval(clock))
   draw()
   return root
 }

@@ -10,12 +10,13 @@ __all__ = ["Notice"]
 
 
 class Notice(Component):
-    """Sentences shown until they are closed; never read as markup."""
+    """Sentences shown for a while, or until they are closed; never read as markup."""
 
     messages = param.List([], item_type=str, doc="One sentence each, the newest last.")
 
     _esm = script("notice.js")
 
     def tell(self, message: str) -> None:
-        """Show one more sentence; the same one is not shown twice, and old ones give way."""
-        self.messages = [*(m for m in self.messages if m != message), message][-4:]
+        """Show one more sentence; it takes the place of an earlier one about the same thing."""
+        about = message.split(" = ")[0]
+        self.messages = [*(m for m in self.messages if m.split(" = ")[0] != about), message]

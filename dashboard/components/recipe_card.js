@@ -46,6 +46,10 @@ export function render({model}) {
       make("div", {className: "from"}, make("h3", {}, "Its parents, w₁ first"), right, make("p", {className: "hint"}, more)))
   }
 
+  // Once the recipe is there, a moment after the click.
+  const reveal = () => setTimeout(() => root.scrollIntoView({block: "nearest", behavior: "smooth"}), 300)
+  window.addEventListener(PINNED, reveal)
+  model.on("remove", () => window.removeEventListener(PINNED, reveal))
   model.on(["card", "pixels"], draw)
   draw()
   return root

@@ -29,7 +29,7 @@ export function render({model, el}) {
   const rig = shared_camera(model.group, model.camera)
   const panel = {redraw}
   rig.panels.add(panel)
-  let base = new Float32Array(0), points = base, lines = base
+  let base = new Float32Array(0), points = base
   let base_colours = new Uint8Array(0), colours = base_colours, grey = base_colours
   let pinned = false, frame = null, moved = null, stale = true
 
@@ -73,9 +73,8 @@ export function render({model, el}) {
     frame ??= requestAnimationFrame(() => { frame = null; paint() })
   }
 
-  function paint() {
+  function paint(ratio = window.devicePixelRatio || 1) {
     if (stale) read()
-    const ratio = window.devicePixelRatio || 1
     const width = Math.round(stage.clientWidth * ratio), height = Math.round(stage.clientHeight * ratio)
     if (!width || !height) return
     for (const canvas of [gl_canvas, over]) {
@@ -83,71 +82,30 @@ export function render({model, el}) {
     }
     const at = eye(width, height)
     painter.paint(clouds(width), at)
-    annotate(over.getContext("2d"), at, width, height, ratio)
+    const context = over.getContext("2d")
+    context.clearRect(0, 0, width, height)
+    draw_marks(context, marks(at, width, height, ratio))
     // What a test or a stopwatch needs: which frame of data is on screen, and since when.
     stage.dataset.painted = model.frame
     stage.dataset.paintedAt = performance.timeOrigin + performance.now()
   }
 
-  function annotate(context, at, width, height, ratio) {
-    context.clearRect(0, 0, width, height)
-    context.lineWidth = ratio
-    context.strokeStyle = context.fillStyle = GREY
-    context.font = `${11 * ratio}px system-ui, sans-serif`
-    if (model.dims === 3) axes(context, at, width, height, ratio)
-    else ticks(context, at, width, height, ratio)
+  // What lies over the points: axes, and the parents of the sample pointed at with lines as thick as weights.
+  function marks(at, width, height, ratio) {
+    const out = model.dims === 3 ? tripod(model.axes, at, height, ratio) : ticks(at, width, height, ratio)
     const k = model.pointed
-    if (k < 0 || 3 * k >= points.length) return
+    if (k < 0 || 3 * k >= points.length) return out
     const [[x], [y]] = project(points.subarray(3 * k, 3 * k + 3), at, width, height)
-    lines = numbers(Float32Array, model.lines)
+    const lines = numbers(Float32Array, model.lines)
     for (let i = lines.length - 2; i >= 0; i -= 2) {
       const j = lines[i], weight = lines[i + 1]
       if (3 * j + 3 > base.length) continue
       const [[px], [py]] = project(base.subarray(3 * j, 3 * j + 3), at, width, height)
-      const paint = `rgb(${base_colours.subarray(4 * j, 4 * j + 3).join()})`
-      context.strokeStyle = context.fillStyle = paint
-      context.lineWidth = ratio * (0.6 + 7 * weight)
-      context.beginPath(); context.moveTo(px, py); context.lineTo(x, y); context.stroke()
-      context.beginPath(); context.arc(px, py, ratio * (3.5 + 4 * weight), 0, 2 * Math.PI); context.fill()
-      context.lineWidth = ratio; context.strokeStyle = GREY; context.stroke()
+      const colour = `rgb(${base_colours.subarray(4 * j, 4 * j + 3).join()})`
+      out.push(line(px, py, x, y, colour, ratio * (0.6 + 7 * weight)), disc(px, py, ratio * (3.5 + 4 * weight), colour, ratio))
     }
-    const r = 8 * ratio
-    context.beginPath()
-    context.moveTo(x, y - r); context.lineTo(x + r, y + 0.8 * r); context.lineTo(x - r, y + 0.8 * r); context.closePath()
-    context.fillStyle = `rgb(${colours.subarray(4 * k, 4 * k + 3).join()})`
-    context.fill()
-    context.lineWidth = 2 * ratio; context.strokeStyle = "#fff"; context.stroke()
-    context.lineWidth = ratio; context.strokeStyle = "#000"; context.stroke()
-  }
-
-  // Three axes in the lower left corner, turning with the camera.
-  function axes(context, at, width, height, ratio) {
-    const x0 = 34 * ratio, y0 = height - 34 * ratio, long = 24 * ratio
-    model.axes.forEach((name, i) => {
-      const x = x0 + long * at.right[i], y = y0 - long * at.up[i]
-      context.beginPath(); context.moveTo(x0, y0); context.lineTo(x, y); context.stroke()
-      context.fillText(name, x0 + 1.35 * (x - x0) - 3 * ratio, y0 + 1.35 * (y - y0) + 4 * ratio)
-    })
-  }
-
-  function ticks(context, at, width, height, ratio) {
-    const span = 2 / at.scale[0], rough = span / 6, power = 10 ** Math.floor(Math.log10(rough))
-    const step = power * ([1, 2, 5, 10].find((f) => f * power >= rough))
-    const axis = (i, pixels, label) => {
-      const middle = at.centre[i] - at.pan[i] / at.scale[i], reach = 1 / at.scale[i]
-      for (let v = Math.ceil((middle - reach) / step) * step; v <= middle + reach; v += step) {
-        const s = (1 + (i ? -1 : 1) * ((v - at.centre[i]) * at.scale[i] + at.pan[i])) * pixels / 2
-        label(s, String(Number(v.toPrecision(6))))
-      }
-    }
-    axis(0, width, (s, text) => {
-      context.fillRect(s, height - 5 * ratio, ratio, 5 * ratio)
-      if (s > 24 * ratio) context.fillText(text, s - 6 * ratio, height - 8 * ratio)
-    })
-    axis(1, height, (s, text) => {
-      context.fillRect(0, s, 5 * ratio, ratio)
-      if (s < height - 24 * ratio && s > 8 * ratio) context.fillText(text, 8 * ratio, s + 4 * ratio)
-    })
+    out.push(triangle(x, y, 8 * ratio, `rgb(${colours.subarray(4 * k, 4 * k + 3).join()})`, 1.5 * ratio))
+    return out
   }
 
   function turn(change) {
@@ -205,10 +163,11 @@ export function render({model, el}) {
       const k = nearest(event)
       pinned = k >= 0
       point(k)
+      if (pinned) window.dispatchEvent(new Event(PINNED))
     }
     grip = null
   })
-  stage.addEventListener("pointerleave", () => { if (!pinned && !grip && stage.getRootNode().activeElement !== stage) point(-1) })
+  stage.addEventListener("pointerleave", () => { if (!pinned && !grip) point(-1) })
   stage.addEventListener("contextmenu", (event) => event.preventDefault())
   stage.addEventListener("dblclick", home)
   stage.addEventListener("wheel", (event) => {
@@ -236,12 +195,13 @@ export function render({model, el}) {
   })
 
   async function png() {
-    paint()  // at once, so that the WebGL picture is still there to be copied
+    paint(3)  // fit for a slide; copied at once, while the WebGL picture is still there
     const canvas = make("canvas", {width: over.width, height: over.height}), context = canvas.getContext("2d")
     context.fillStyle = page_colour(stage)
     context.fillRect(0, 0, canvas.width, canvas.height)
     context.drawImage(gl_canvas, 0, 0)
     context.drawImage(over, 0, 0)
+    paint()
     return canvas
   }
 
@@ -261,6 +221,7 @@ export function render({model, el}) {
         }))
       }
     }
+    root.append(...mark_elements(marks(at, width, height, 1)))
     return root
   }
 

@@ -30,4 +30,4 @@ class Scatter(Picture):
     lines = param.Bytes(b"", doc="(P, 2) float32: index and weight of the parents of the sample pointed at.")
     caption = param.List([], doc="[name, value] each, shown under the picture.")
 
-    _esm = script("painters.js", "scatter.js")
+    _esm = script("painters.js", "marks.js", "scatter.js")

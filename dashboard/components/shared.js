@@ -47,6 +47,9 @@ function save_buttons(model, png, svg) {
     button("CSV", () => model.send_msg({save: "csv"})))
 }
 
+// A sample was chosen for good: what shows its recipe comes into sight.
+const PINNED = "zmix-pinned"
+
 // The background a saved picture gets: the page's own, found by walking up through shadow roots.
 function page_colour(node) {
   for (let at = node; at; at = at.assignedSlot ?? at.parentElement ?? at.getRootNode().host) {

@@ -13,12 +13,22 @@ export function render({model}) {
       const tall = Math.max(0.75, weight * height)
       const bar = shape("rect", {
         x: i * step + 1, width: Math.max(1, step - 2), y: height - tall, height: tall, rx: Math.min(2, step / 4),
+        "fill-opacity": rank.includes("+") ? 0.45 : 1,
         fill: i === 0 ? "var(--zmix-first, #d1495b)" : "var(--zmix-rest, #4e79a7)",
       })
       bar.append(shape("title", {}, `${rank}: ${weight.toPrecision(4)}`))
       svg.append(bar)
     })
-    bars.replaceChildren(make("small", {}, "Weight of each rank"), svg, make("div", {className: "ranks"}, ...shown.map(([rank]) => make("span", {}, rank))))
+    // As many ranks are named as there is room for.
+    const every = Math.max(1, Math.ceil(shown.length * 20 / (bars.clientWidth || width)))
+    const names = shown.map(([rank], i) => {
+      const name = make("span", {}, rank)
+      if (i % every && !(i === shown.length - 1 && rank.includes("+"))) name.style.visibility = "hidden"
+      return name
+    })
+    const last = shown.at(-1)[0]
+    const title = last.includes("+") ? `Weight of each rank; ${last}: the rest in one bar` : "Weight of each rank"
+    bars.replaceChildren(make("small", {}, title), svg, make("div", {className: "ranks"}, ...names))
     const first = shown.length ? shown[0][1] : 1
     const part = (text, size, name) => {
       const node = make("div", {className: name}, size > 0.25 ? text : "")
@@ -56,6 +66,9 @@ export function render({model}) {
   }
 
   model.on(["weights", "words", "summary"], draw)
+  const watch = new ResizeObserver(draw)
+  watch.observe(share)
+  model.on("remove", () => watch.disconnect())
   draw()
   return make("section", {className: "strip", "aria-label": model.title},
     make("div", {className: "body"}, bars, make("div", {className: "verdict"},

@@ -97,6 +97,7 @@ def _words(name: str, settings: Settings, mixed: mixes.Mixed) -> dict[str, objec
     ]
     summary = (
         f"{len(mixed.x)} pictures of {settings.data}, {setting(name, settings)}: a soft label holds "
-        f"{number(classes)} classes above 1 % on average, the largest with {number(largest)}."
+        f"{number(classes)} {'class' if classes == 1 else 'classes'} above 1 % on average, "
+        f"the largest with {number(largest)}."
     )
     return {"caption": caption, "summary": summary}

@@ -135,7 +135,7 @@ class Manifolds(MixView):
         return header, ([*x, *y] for x, y in zip(mixed.x.tolist(), mixed.y.tolist(), strict=True))
 
     def _viewpoint(self, label: str, camera: list[float]) -> Action:
-        button = Action(label=label, margin=0)
+        button = Action(label=label, help="Elevation and azimuth of the view", margin=0)
         button.pressed = lambda: setattr(self.state, "camera", camera)
         return button
 
