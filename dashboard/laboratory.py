@@ -58,8 +58,8 @@ class Laboratory:
         self.play.pressed = self._played
         self._sweep, self._player = 1, None
         state.param.watch(self._changed, list(state.param))
-        self._fresh()
         self._start()
+        self._fresh()
 
     @property
     def front(self) -> Any:
@@ -120,7 +120,7 @@ class Laboratory:
             label=label,
             help=declared.doc,
             start=low,
-            end=value if high is None else high,
+            end=high,
             value=value,
             css_classes=[key],
             **options,

@@ -12,6 +12,9 @@ from dashboard.state import State
 
 __all__ = ["page"]
 
+FEW = 4
+"""Keys of a link that are reported one by one."""
+
 STYLE = ":root { --zmix-page: var(--panel-background-color, #fff); }"
 THEME = {
     mode: {
@@ -35,7 +38,9 @@ def page(query: Mapping[str, str]) -> pmui.Page:
     state = State()
     problems = state.read_query(query)
     laboratory = Laboratory(state)
-    for problem in problems:
+    if len(problems) > FEW:
+        laboratory.notice.tell(f"{len(problems) - FEW} more keys of the link are left out.")
+    for problem in problems[:FEW]:
         laboratory.notice.tell(problem)
     laboratory.share.query = state.query()
     whole = pmui.Page(

@@ -45,7 +45,7 @@ class State(param.Parameterized):
         doc="Data of the Manifolds tab.",
     )
     images = param.Selector(default="digits", objects=["digits"], doc="Data of the Images tab.")
-    n = param.Integer(32, bounds=(2, None), doc="N: samples mixed into one output; at most m.")
+    n = param.Integer(32, bounds=(2, 10**6), doc="N: samples mixed into one output; at most m.")
     gamma = param.Number(2.8, bounds=(0, 15), doc="γ: exponent of the weights.")
     alpha = param.Number(1.0, bounds=(0, 10), doc="α: mixup draws λ from Beta(α, α).")
     per_sample = param.Boolean(True, doc="Mixup: one λ a sample (1), or one for all as in the original (0).")
@@ -100,9 +100,9 @@ class State(param.Parameterized):
         return urlencode({key: value for key, value in values.items() if value != ""})
 
     def read_query(self, query: Mapping[str, str]) -> list[str]:
-        """Take what is good of a link; a sentence for each key that is not."""
+        """Take what is good of a link; a sentence for each key that is not, known ones first."""
         problems = []
-        for key, text in query.items():
+        for key, text in sorted(query.items(), key=lambda item: item[0] not in KEYS):
             try:
                 if key not in KEYS:
                     raise ValueError(key)

@@ -68,7 +68,9 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: f"{s.data}-{s.n}-{s.gamma:.2g}-{s.scheme}-{s.anchor}")
+@pytest.mark.parametrize(
+    "settings", SETTINGS, ids=lambda s: f"{s.data}-{s.n}-{s.gamma:.2g}-{s.scheme}-{s.anchor}"
+)
 def test_the_code_gives_the_same_bits(settings):
     names, mixed = run(settings), mixes.mix(settings)
     data = names["data"]

@@ -1,11 +1,12 @@
 // Sentences for the user, one below the other. Text is text: a link may have put it there.
 
-const READING = 20000  // milliseconds until a sentence goes by itself, unless the pointer rests on it
+const READING = 60000  // milliseconds until a sentence goes by itself, unless the pointer rests on it
 
 export function render({model}) {
   const root = make("div", {className: "notices", role: "alert"})
   const since = new Map()
-  const close = (message) => { model.messages = model.messages.filter((m) => m !== message) }
+  // Python takes it off its list: a list sent from here could lose what was added there meanwhile.
+  const close = (message) => model.send_msg({close: message})
 
   function draw() {
     for (const message of since.keys()) if (!model.messages.includes(message)) since.delete(message)

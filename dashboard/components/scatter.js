@@ -177,7 +177,7 @@ export function render({model, el}) {
     turn((c) => { c[2] *= Math.exp(-event.deltaY * 0.0015) })
   }, {passive: false})
   stage.addEventListener("keydown", (event) => {
-    const count = points.length / 3, flat = model.dims === 2
+    const count = points.length / 3, flat = model.dims === 2, key = event.key.toLowerCase()
     const arrow = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key]
     if (arrow) {
       turn((c) => {
@@ -187,8 +187,8 @@ export function render({model, el}) {
     } else if (event.key === "+" || event.key === "=") turn((c) => { c[2] *= 1.15 })
     else if (event.key === "-") turn((c) => { c[2] /= 1.15 })
     else if (event.key === "0" || event.key === "Home") home()
-    else if (event.key === "n") { pinned = true; point((model.pointed + 1) % count) }
-    else if (event.key === "p") { pinned = true; point((Math.max(model.pointed, 0) + count - 1) % count) }
+    else if (key === "n") { pinned = true; point((model.pointed + 1) % count) }
+    else if (key === "p") { pinned = true; point((Math.max(model.pointed, 0) + count - 1) % count) }
     else if (event.key === "Escape") { pinned = false; point(-1) }
     else return
     event.preventDefault()
