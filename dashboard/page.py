@@ -12,9 +12,11 @@ from dashboard.state import State
 
 __all__ = ["page"]
 
-FEW = 4
+FEW = 6
 """Keys of a link that are reported one by one."""
 
+# The page's frame has a bar of progress that is always full and an empty heading: neither has a name.
+QUIET = "header [role=progressbar], main h5 { display: none; }"
 STYLE = ":root { --zmix-page: var(--panel-background-color, #fff); }"
 THEME = {
     mode: {
@@ -48,6 +50,7 @@ def page(query: Mapping[str, str]) -> pmui.Page:
         main=[laboratory.shell(tabs(laboratory)), Address(query=laboratory.share.param.query)],
         dark_theme=state.theme == "dark",
         theme_config=THEME,
+        stylesheets=[QUIET],
         raw_css=[STYLE],
     )
     whole.param.watch(lambda event: setattr(state, "theme", "dark" if event.new else "light"), "dark_theme")

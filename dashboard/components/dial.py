@@ -39,7 +39,7 @@ class Dial(Component):
             kind = "a whole number" if self.whole else "a number"
             self.refused(
                 f"{self.label} = {str(msg['refused'])[:40] or 'nothing'}: expected {kind} from "
-                f"{self.start:g} to {self.end:g}. It stays at {self.value:g}."
+                f"{_plain(self.start)} to {_plain(self.end)}. It stays at {_plain(self.value)}."
             )
 
     def sanitized(self) -> float | int:
@@ -47,3 +47,7 @@ class Dial(Component):
         value = self.value if math.isfinite(self.value) else self.start
         value = min(max(value, self.start), self.end)
         return round(value) if self.whole else float(value)
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)

@@ -4,22 +4,34 @@ const READING = 60000  // milliseconds until a sentence goes by itself, unless t
 
 export function render({model}) {
   const root = make("div", {className: "notices", role: "alert"})
-  const since = new Map()
+  const shown = new Map()  // each sentence's element, and since when it is there
+
   // Python takes it off its list: a list sent from here could lose what was added there meanwhile.
-  const close = (message) => model.send_msg({close: message})
+  function close(message) {
+    shown.get(message)?.node.remove()
+    shown.delete(message)
+    model.send_msg({close: message})
+  }
 
   function draw() {
-    for (const message of since.keys()) if (!model.messages.includes(message)) since.delete(message)
-    root.replaceChildren(...model.messages.map((message) => {
-      if (!since.has(message)) since.set(message, Date.now())
-      return make("div", {className: "message"}, make("span", {}, message),
+    const messages = model.messages
+    for (const [message, {node}] of shown) {
+      if (messages.includes(message)) continue
+      node.remove()
+      shown.delete(message)
+    }
+    for (const message of messages) {
+      if (shown.has(message)) continue
+      const node = make("div", {className: "message"}, make("span", {}, message),
         make("button", {type: "button", "aria-label": "Close this message", onclick: () => close(message)}, "×"))
-    }))
+      shown.set(message, {node, since: Date.now()})
+      root.append(node)
+    }
   }
 
   const clock = setInterval(() => {
     if (root.matches(":hover, :focus-within")) return
-    for (const [message, start] of since) if (Date.now() - start > READING) close(message)
+    for (const [message, {since}] of shown) if (Date.now() - since > READING) close(message)
   }, 1000)
   model.on("messages", draw)
   model.on("remove", () => clearInterval(clock))

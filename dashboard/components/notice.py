@@ -10,7 +10,7 @@ from dashboard.components.base import Component, script
 
 __all__ = ["Notice"]
 
-SHOWN = 5
+SHOWN = 8
 """Sentences shown at once, so that they leave the page in sight."""
 
 

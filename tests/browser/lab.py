@@ -109,7 +109,7 @@ class Lab:
         self.field(name).fill(text)
         self.field(name).press("Enter")
 
-    def grab(self, name: str) -> Callable[[float], None]:
+    def grab(self, name: str, steps: int = 10) -> Callable[[float], None]:
         """Take hold of a slider's thumb; call the result to drag it to a share of the way, 0 to 1."""
         slider = self.slider(name)
         slider.scroll_into_view_if_needed()
@@ -121,7 +121,7 @@ class Lab:
 
         self.page.mouse.move(*at(float(slider.input_value())))
         self.page.mouse.down()
-        return lambda share: self.page.mouse.move(*at(share), steps=10)
+        return lambda share: self.page.mouse.move(*at(share), steps=steps)
 
     def at_rest(self, thing: Locator) -> dict[str, float]:
         """The place of something on the page, once it has stopped moving there."""

@@ -50,9 +50,9 @@ def test_dragging_gamma_moves_the_points_of_zeta_mixup_alone(lab):
 
 
 def test_two_quick_drags_against_each_other_end_at_the_last(lab):
-    # Large enough for a computation to be under way when the next value comes.
+    # Large enough for a computation to be under way when the next values come.
     lab.open(manifold="paraboloid-r12", n=600, scheme="independent")
-    drag = lab.grab("γ")
+    drag = lab.grab("γ", steps=1)
     for share in (0.95, 0.1, 0.9, 0.05, 0.6):
         drag(share)
     lab.release()
