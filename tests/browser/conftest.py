@@ -47,7 +47,10 @@ class Server:
         """Errors in the log since the last time this was asked."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
         new, self.read = text[self.read :], len(text)
-        return [new] if "Traceback" in new or re.search(r"\b(ERROR|CRITICAL)\b", new) else []
+        entries = re.split(r"^(?=\d{4}-\d\d-\d\d )", new, flags=re.MULTILINE)
+        errors = [entry for entry in entries if re.search(r"Traceback|\b(ERROR|CRITICAL)\b", entry)]
+        # A page that is closed while something is on its way to it is no error.
+        return [entry for entry in errors if "WebSocketClosedError" not in entry]
 
 
 def write_npz(path: Path, classes: int = 3, count: int = 24) -> None:
