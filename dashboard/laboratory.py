@@ -193,7 +193,8 @@ class Laboratory:
         # Fewer samples than were asked for are mixed where there are fewer.
         m, n = len(mixes.data(view.settings)), view.settings.n
         self.n.end = m
-        if n == m < self.state.n:
+        current = view is self.front and view.settings.data == self.state.settings().data
+        if current and n == m < self.state.n:
             self.notice.tell(f"N = {self.state.n} is more than the m = {m} samples there are: N is {n} now.")
             self.state.n = n
         self.share.code = mixes.code(view.settings)

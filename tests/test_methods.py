@@ -154,6 +154,11 @@ def test_a_small_alpha_mixes_next_to_nothing(alpha):
     assert stats.binomtest(int((lam < 0.5).sum()), len(lam)).pvalue > UNLIKELY
 
 
+def test_an_alpha_too_small_for_its_inverse_mixes_nothing():
+    weights = Mixup(1e-320, per_sample=True).draw(64, generator=seeded(0)).weights
+    assert torch.equal(weights, torch.tensor([1.0, 0.0], dtype=torch.float64).expand(64, 2))
+
+
 def test_a_huge_alpha_halves():
     recipe = Mixup(1e12, per_sample=True).draw(100, generator=seeded(0))
     torch.testing.assert_close(

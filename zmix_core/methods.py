@@ -119,7 +119,7 @@ class Mixup(Method):
         # ratio is 1/2: so in logarithms, with log Gamma(alpha) = log Gamma(alpha + 1) - Exponential / alpha.
         shape = torch.full((count, 2), float(self.alpha) + 1.0, dtype=dtype, device=at)
         log_gamma = torch._standard_gamma(shape, generator=generator).log()
-        log_gamma -= torch.empty_like(shape).exponential_(generator=generator) / self.alpha
+        log_gamma -= torch.empty_like(shape).exponential_(generator=generator) / max(self.alpha, 1e-300)
         return log_gamma.softmax(dim=1)[:, 0]
 
 

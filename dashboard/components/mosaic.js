@@ -97,6 +97,7 @@ export function render({model}) {
   })
   stage.addEventListener("pointerleave", () => { if (!pinned) point(-1) })
   stage.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return  // the browser's own
     const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns}[event.key]
     if (step) { pinned = true; point(model.pointed < 0 ? 0 : Math.max(0, Math.min(count - 1, model.pointed + step))) }
     else if (event.key === "Escape") { pinned = false; point(-1) }

@@ -177,6 +177,7 @@ export function render({model, el}) {
     turn((c) => { c[2] *= Math.exp(-event.deltaY * 0.0015) })
   }, {passive: false})
   stage.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return  // the browser's own
     const count = points.length / 3, flat = model.dims === 2, key = event.key.toLowerCase()
     const arrow = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key]
     if (arrow) {
