@@ -75,7 +75,8 @@ def code(settings: Settings) -> str:
     """A script that gives exactly the arrays on screen."""
     method = methods(settings)
     seen = ""
-    if data(settings).x[0].ndim == 1 and data(settings).x.shape[1] > 3:
+    x = data(settings).x
+    if x.ndim == 2 and x.shape[1] > 3:
         seen = """
 from zmix_core.projection import principal_axes
 

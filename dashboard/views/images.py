@@ -50,7 +50,6 @@ class Images(MixView):
         new = self.settings is None or self.settings.data != frame.settings.data
         old = self.mixed
         self.settings, self.mixed, self.tiles = frame.settings, frame.mixed, frame.tiles
-        self.originals = frame.tiles["original"]
         for name, panel in self.panels.items():
             if not new and frame.mixed[name] is old.get(name):
                 continue
@@ -72,7 +71,7 @@ class Images(MixView):
         """The recipe with its pictures: the sample, then its parents."""
         name = next(name for name, other in self.mixed.items() if other is mixed)
         parents = torch.tensor([parent for parent, _ in pairs[:SHOWN]])
-        pixels = torch.cat([self.tiles[name][k : k + 1], self.originals[parents]])
+        pixels = torch.cat([self.tiles[name][k : k + 1], self.tiles["original"][parents]])
         self.card.param.update(card={**card, "tile": list(pixels.shape[1:])}, pixels=pixels.numpy().tobytes())
 
     def _table(self, name: str) -> tuple[list[str], Iterator[list]]:
