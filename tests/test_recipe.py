@@ -101,6 +101,16 @@ def test_small_chunks_change_nothing(case, elements, monkeypatch):
     assert_mixed(case.recipe.apply(x), mix(case.parents, case.weights, x))
 
 
+def test_wide_samples_are_gathered_some_columns_at_a_time(case, monkeypatch):
+    x = samples(case.recipe.m, 300).requires_grad_()
+    monkeypatch.setattr(recipe_module, "CACHE", 1)
+    gathered = case.recipe._gather(torch.arange(case.recipe.size), x)
+    assert_mixed(gathered, mix(case.parents, case.weights, x.detach()))
+    gathered.sum().backward()
+    assert x.grad is not None
+    assert x.grad.sum().item() == pytest.approx(300 * case.recipe.size)
+
+
 def test_every_path_gives_the_same_answer(case):
     x = samples(case.recipe.m, 6)
     index = torch.arange(case.recipe.size)

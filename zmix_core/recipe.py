@@ -19,6 +19,9 @@ __all__ = ["ChunkedRecipe", "CirculantRecipe", "Recipe"]
 CHUNK = 2**24
 """Elements of the largest intermediate that a recipe makes while it is applied (64 MiB of float32)."""
 
+CACHE = 2**21
+"""Elements that samples are gathered from at a time: what a processor's cache holds (8 MiB of float32)."""
+
 
 class Recipe:
     """Who is mixed with whom: M outputs from m samples, each of N parents (Eq. 2).
@@ -176,7 +179,14 @@ class Recipe:
     def _gather(self, index: Tensor, flat: Tensor) -> Tensor:
         parents, weights = self.rows(index)
         per_sample = weights.to(flat.dtype).contiguous()
-        return F.embedding_bag(parents, flat, per_sample_weights=per_sample, mode="sum")
+        columns = max(16, CACHE // len(flat))
+        if flat.device.type != "cpu" or flat.shape[1] <= 8 * columns:
+            columns = flat.shape[1]
+        mixed = [
+            F.embedding_bag(parents, part.contiguous(), per_sample_weights=per_sample, mode="sum")
+            for part in flat.split(columns, dim=1)
+        ]
+        return mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)
 
     def _matrix(self, index: Tensor, dtype: torch.dtype) -> Tensor:
         parents, weights = self.rows(index)
