@@ -77,7 +77,7 @@ def test_every_requirement_has_a_floor():
 def test_every_import_is_required():
     called = {"sklearn": "scikit-learn", "skdim": "scikit-dimension", "PIL": "pillow", "yaml": "pyyaml"}
     # Brought by what is required, and never without it: scikit-learn, Bokeh, Panel, Bokeh, pytest.
-    brought = {"scipy", "pyyaml", "requests", "tornado", "packaging"}
+    brought = {"threadpoolctl", "pyyaml", "requests", "tornado", "packaging"}
     own = {"zmix_core", "dashboard"}
     for folder in ("zmix_core", "dashboard"):
         for path in (ROOT / folder).rglob("*.py"):
