@@ -5,9 +5,10 @@ from __future__ import annotations
 import colorsys
 
 import torch
+from bokeh.palettes import Plasma256
 from torch import Tensor
 
-__all__ = ["blend", "palette"]
+__all__ = ["blend", "palette", "ramp", "rgba"]
 
 # Neighbours differ in lightness as well as in hue, so that they stay apart for the colour-blind.
 _FIRST = [
@@ -34,6 +35,23 @@ def palette(classes: int) -> list[str]:
 
 def blend(soft: Tensor) -> Tensor:
     """The colours of soft labels: ``(M, K)`` to uint8 RGBA ``(M, 4)``, mixed like the labels themselves."""
-    colours = torch.tensor([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in palette(soft.shape[1])])
-    rgb = soft @ colours.to(soft.dtype)
-    return torch.cat([rgb.round(), torch.full((len(soft), 1), 225.0)], dim=1).clamp(0, 255).to(torch.uint8)
+    return _opaque(soft @ _rgb(palette(soft.shape[1])).to(soft.dtype))
+
+
+def ramp(levels: int) -> list[str]:
+    """CSS colours of 0, 1, 2, ...: from violet to orange; what lies beyond is hard to see on one theme."""
+    first, last = 50, 205
+    return [Plasma256[round(first + (last - first) * i / max(1, levels - 1))] for i in range(levels)]
+
+
+def rgba(level: Tensor, levels: int) -> Tensor:
+    """The colours of whole numbers ``(M,)`` from 0 to ``levels - 1``: uint8 RGBA ``(M, 4)``."""
+    return _opaque(_rgb(ramp(levels))[level].float())
+
+
+def _rgb(colours: list[str]) -> Tensor:
+    return torch.tensor([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours])
+
+
+def _opaque(rgb: Tensor) -> Tensor:
+    return torch.cat([rgb.round(), torch.full((len(rgb), 1), 225.0)], dim=1).clamp(0, 255).to(torch.uint8)

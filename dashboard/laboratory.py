@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import panel as pn
 import param
@@ -14,7 +15,7 @@ import param
 from dashboard import mixes
 from dashboard.components import Action, Choice, Dial, Notice, Share, Strip, Upload
 from dashboard.live import Pump
-from dashboard.state import Settings, State
+from dashboard.state import DATA, Settings, State
 from dashboard.views import VIEWS
 from dashboard.weights_strip import strip_values
 from zmix_core import images
@@ -24,10 +25,22 @@ __all__ = ["Laboratory"]
 
 # One style sheet serves all columns of the page; each finds in it the classes it has.
 SHEET = (Path(__file__).parent / "laboratory.css").read_text(encoding="utf-8")
-DATA = {"manifolds": "manifold", "images": "images"}
-"""Which key of the state holds the data of a view."""
+AT_ONCE = 6.0
+"""Seconds of computing before a notebook cell is shown."""
 
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+
+
+class Shown(NamedTuple):
+    """What goes on screen, and where."""
+
+    view: Any
+    result: Any
+
+    @property
+    def unfinished(self) -> bool:
+        """See `Pump`."""
+        return getattr(self.result, "unfinished", False)
 
 
 class Laboratory:
@@ -46,6 +59,9 @@ class Laboratory:
         self.share = Share(**WIDE)
         self.views = {name: VIEWS[name](state) for name in views or VIEWS}
         self.pump: Pump[Settings] = Pump(self._compute, self._show, self._failed)
+        for view in self.views.values():
+            view.stop, view.refused = self.pump.cancel, self.notice.tell
+            view.go_on = lambda: self.pump.push(self.state.settings())
         marks = [[2, "2"], [32, "32"], [100, "100"], [1000, "1000"]]
         self.n = self._dial("n", "N", step=1, whole=True, scale="log", marks=marks)
         marks = [[0, "0"], [GAMMA_MIN, "γ_min"], [2.4, "2.4"], [2.8, "2.8"], [4.0, "4.0"], [15, "15"]]
@@ -57,6 +73,7 @@ class Laboratory:
         self.play = Action(label="Play γ", switches=True, margin=0)
         self.play.pressed = self._played
         self._sweep, self._player = 1, None
+        self._choices: dict[str, Choice] = {}
         state.param.watch(self._changed, list(state.param))
         self._start()
         self._fresh()
@@ -75,11 +92,10 @@ class Laboratory:
         reset = Action(label="Reset", margin=0)
         reset.pressed = self.state.reset
         view = self.state.param.view.rx()
-        own = Upload(label="Own pictures (.npz)…", accept=".npz", visible=view == "images", margin=0)
+        own = Upload(label="Own pictures (.npz)…", accept=".npz", visible=view != "manifolds", margin=0)
         own.taken, own.refused = self._own_pictures, self.notice.tell
         data = pn.Column(
-            self._choice("manifold", "Data", visible=view == "manifolds"),
-            self._choice("images", "Data", visible=view == "images"),
+            *(self._choice(key, "Data", visible=view == name) for name, key in DATA.items()),
             own,
             css_classes=["data"],
             stylesheets=[":host { gap: 8px; }"],
@@ -140,8 +156,7 @@ class Laboratory:
             **options,
             **WIDE,
         )
-        if key == "images":
-            self._images = choice
+        self._choices[key] = choice
         return self._bound(choice, key)
 
     def _bound(self, control: Any, key: str) -> Any:
@@ -171,23 +186,27 @@ class Laboratory:
         """The first picture, made at once so that the page opens with it.
 
         What takes longer follows when a browser has the page; a notebook cell, which could lose what is sent
-        while it is being shown, gets it now.
+        while it is being shown, gets it now, and what takes too long for that when it is asked for.
         """
+        end = time.monotonic() + AT_ONCE
         try:
             for result in self._compute(self.state.settings()):
                 self._show(result)
                 if pn.state.curdoc:
                     pn.state.onload(lambda: self.pump.push(self.state.settings()))
+                    pn.state.on_session_destroyed(lambda _: self.pump.cancel())
+                    break
+                if time.monotonic() > end and self.front.pause():
                     break
         except Exception as error:
             self._failed(error)
 
-    def _compute(self, settings: Settings) -> Iterator[tuple[Any, Any]]:
+    def _compute(self, settings: Settings) -> Iterator[Shown]:
         view = self.views[settings.view]
         for result in view.compute(settings):
-            yield view, result
+            yield Shown(view, result)
 
-    def _show(self, shown: tuple[Any, Any]) -> None:
+    def _show(self, shown: Shown) -> None:
         view, result = shown
         view.update(result)
         # Fewer samples than were asked for are mixed where there are fewer.
@@ -197,7 +216,7 @@ class Laboratory:
         if current and n == m < self.state.n:
             self.notice.tell(f"N = {self.state.n} is more than the m = {m} samples there are: N is {n} now.")
             self.state.n = n
-        self.share.code = mixes.code(view.settings)
+        self.share.code = view.code()
 
     def _failed(self, error: Exception) -> None:
         said = str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
@@ -205,7 +224,7 @@ class Laboratory:
         # The menu and the link go back to what is on screen.
         shown = self.front.settings
         if shown is not None:
-            self.state.param.update({DATA[shown.view]: shown.data})
+            self.state.param.update({DATA[shown.view]: shown.data, "ks": list(shown.ks)})
 
     def _resample(self) -> None:
         self.state.seed = (self.state.seed + 1) % 2**31
@@ -219,7 +238,7 @@ class Laboratory:
         self.play.on_now = self._player is not None
 
     def _step(self) -> None:
-        if self.pump.busy:
+        if self.pump.busy and not self.front.ready(self.state.gamma):
             return
         low, high = self.state.param.gamma.bounds
         gamma = self.state.gamma
@@ -238,8 +257,9 @@ class Laboratory:
             self.notice.tell(f"{error} The data stay as they were.")
             return
         self.state.offer_images(key)
-        self._images.options = list(map(list, self.state.param["images"].get_range().items()))
-        self.state.images = key
+        for menu in ("images", "dimension"):
+            self._choices[menu].options = list(map(list, self.state.param[menu].get_range().items()))
+        setattr(self.state, DATA[self.state.view], key)
 
     def _weights_table(self) -> tuple[list[str], Iterator[list[float]]]:
         weights = zeta_weights(self.state.n, float(self.state.gamma)).tolist()

@@ -20,7 +20,7 @@ class Pump(Generic[T]):
 
     Values that arrive while one is computed replace each other; the last is always computed. Between two
     results of one value a newer value ends the older computation: first results show at once, costly ones
-    only when there is time.
+    only when there is time. A result that is `unfinished` asks a newer value to wait for the next one.
 
     Args:
         compute: ``compute(value)`` yields results, coarse to fine; runs outside the event loop.
@@ -71,7 +71,7 @@ class Pump(Generic[T]):
                 if self._cancelled:
                     break
                 self._show(result)
-                if self._waiting:
+                if self._waiting and not getattr(result, "unfinished", False):
                     break
         except Exception as error:  # a view keeps its last good picture, whatever went wrong
             self._fail(error)

@@ -16,10 +16,13 @@ from zmix_core.methods import ERM, Method, Mixup, ZetaMixup
 from zmix_core.recipe import Recipe
 from zmix_core.weights import zeta_weights
 
-__all__ = ["Mixed", "code", "data", "fit", "keep", "methods", "mix"]
+__all__ = ["Mixed", "code", "data", "fit", "keep", "load_code", "methods", "mix"]
 
 TILES = 100
 """Pictures in a grid, as in Fig. 3 (a) to (c) of the paper."""
+
+MANY = 10_000
+"""Pictures whose intrinsic dimension is looked at, as in Fig. 4 of the paper."""
 
 OWN = 8
 """Own data sets kept in memory, for all sessions together."""
@@ -38,7 +41,7 @@ class Mixed:
 
 
 def data(settings: Settings) -> Dataset:
-    """The samples that are mixed: a manifold's points, or the first pictures of each class."""
+    """The samples that are mixed: a manifold's points, or pictures; on their own tab a few of each class."""
     return _data(settings.view, settings.data)
 
 
@@ -83,24 +86,14 @@ from zmix_core.projection import principal_axes
 project = principal_axes(data.x)  # three axes to look along
 seen, mixup_seen, zeta_seen = project(data.x), project(mixup_x), project(zeta_x)
 """
-    if settings.view == "manifolds":
-        source = "manifolds"
-        load = f"data = manifolds.load({settings.data!r}, seed=0)"
-    else:
-        source = "images"
-        own = _own.get(settings.data)
-        name, here = (
-            (own.name, "  # your file, in the folder you run this in") if own else (settings.data, "")
-        )
-        load = (
-            f"data = images.load({name!r}, limit={_few(settings.data)}){here}\n"
-            f"data = data.first_of_each_class(max(1, {TILES} // data.num_classes)).take(slice({TILES}))"
-        )
+    source, load = load_code(settings)
+    if settings.view == "images":
+        load += f"\ndata = data.first_of_each_class(max(1, {TILES} // data.num_classes)).take(slice({TILES}))"
     return f"""import torch
 from zmix_core import {source}
 from zmix_core.methods import Mixup, ZetaMixup
 
-{load}
+data = {load}
 
 
 def draw(method):
@@ -113,6 +106,16 @@ zeta = draw({method["zeta"]!r})
 mixup_x, mixup_y = mixup.apply(data.x), mixup.apply_labels(data.y, data.num_classes)
 zeta_x, zeta_y = zeta.apply(data.x), zeta.apply_labels(data.y, data.num_classes)
 {seen}"""
+
+
+def load_code(settings: Settings) -> tuple[str, str]:
+    """The module that loads the data, and the call that does it."""
+    if _is_manifold(settings.view, settings.data):
+        return "manifolds", f"manifolds.load({settings.data!r}, seed=0)"
+    own = _own.get(settings.data)
+    name, here = (own.name, "  # your file, in the folder you run this in") if own else (settings.data, "")
+    limit = MANY if settings.view == "dimension" else _few(settings.data)
+    return "images", f"images.load({name!r}, limit={limit}){here}"
 
 
 def _mix(view: str, name: str, method: Method, seed: int) -> Mixed:
@@ -137,11 +140,18 @@ def keep(name: str, dataset: Dataset) -> None:
 
 
 def _load(view: str, name: str) -> Dataset:
-    if view == "manifolds":
+    if _is_manifold(view, name):
         return manifolds.load(name, seed=0)
+    if view == "dimension":
+        return _enough(_own[name].take(slice(MANY)) if name in _own else images.load(name, limit=MANY))
     everything = _own[name] if name in _own else images.load(name, limit=_few(name))
     first = everything.first_of_each_class(max(1, TILES // everything.num_classes))
     return _enough(first.take(slice(TILES)))
+
+
+def _is_manifold(view: str, name: str) -> bool:
+    """Whether a tab shows points by this name; the tab of intrinsic dimension has both kinds of data."""
+    return view == "manifolds" or (view == "dimension" and name in manifolds.MANIFOLDS)
 
 
 def _few(name: str) -> int | None:

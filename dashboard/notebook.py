@@ -7,7 +7,7 @@ from typing import Any
 import panel as pn
 
 from dashboard.laboratory import Laboratory
-from dashboard.state import State
+from dashboard.state import DATA, State
 from dashboard.views import VIEWS
 
 __all__ = ["explore"]
@@ -17,7 +17,8 @@ def explore(view: str = "manifolds", **settings: Any) -> pn.viewable.Viewable:
     """One view of the laboratory with its controls, live in a cell.
 
     Args:
-        view: ``"manifolds"`` or ``"images"``.
+        view: ``"manifolds"``, ``"images"`` or ``"dimension"``. A curve of dimension that takes more than a
+            few seconds is shown as far as it is then; *Go on* under it, or another γ, takes it up.
         **settings: Where to start: ``data``, ``n``, ``gamma``, ``alpha``, ``seed`` and the other names that a
             link of the dashboard holds.
 
@@ -30,7 +31,7 @@ def explore(view: str = "manifolds", **settings: Any) -> pn.viewable.Viewable:
     if view not in VIEWS:
         raise ValueError(f"view = {view!r}: expected one of {', '.join(VIEWS)}.")
     if "data" in settings:
-        settings["manifold" if view == "manifolds" else "images"] = settings.pop("data")
+        settings[DATA[view]] = settings.pop("data")
     unknown = set(settings) - set(State.param)
     if unknown:
         raise ValueError(

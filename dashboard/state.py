@@ -29,7 +29,14 @@ class Settings:
     anchor: str
     scheme: str
     seed: int
+    ks: tuple[int, ...] = (8, 128)
+    gammas: tuple[float, float] = (0.0, 15.0)
+    quick: bool = False
+    colours: str = "class"
 
+
+DATA = {"manifolds": "manifold", "images": "images", "dimension": "dimension"}
+"""Which key of the state holds the data of a view."""
 
 CAMERA = [(-180, 180), (-90, 90), (0.2, 40), (-20, 20), (-20, 20)]
 """Bounds of azimuth and elevation in degrees, zoom, pan in half pictures; the browser keeps to them too."""
@@ -38,13 +45,18 @@ CAMERA = [(-180, 180), (-90, 90), (0.2, 40), (-20, 20), (-20, 20)]
 class State(param.Parameterized):
     """Everything that decides what is on screen; bounds and choices stand here and nowhere else."""
 
-    view = param.Selector(default="manifolds", objects=["manifolds", "images"], doc="The tab in front.")
+    view = param.Selector(default="manifolds", objects=list(DATA), doc="The tab in front.")
     manifold = param.Selector(
         default="crescents",
         objects={m.title: name for name, m in MANIFOLDS.items()},
         doc="Data of the Manifolds tab.",
     )
     images = param.Selector(default="digits", objects=["digits"], doc="Data of the Images tab.")
+    dimension = param.Selector(
+        default="helix-r3",
+        objects={m.title: name for name, m in MANIFOLDS.items()},
+        doc="Data of the Intrinsic dimension tab.",
+    )
     n = param.Integer(32, bounds=(2, 10**6), doc="N: samples mixed into one output; at most m.")
     gamma = param.Number(2.8, bounds=(0, 15), doc="γ: exponent of the weights.")
     alpha = param.Number(1.0, bounds=(0, 10), doc="α: mixup draws λ from Beta(α, α).")
@@ -58,26 +70,37 @@ class State(param.Parameterized):
         doc="ζ-mixup: how rows are drawn; auto takes circulant where N times m is above a million.",
     )
     seed = param.Integer(0, bounds=(0, 2**31 - 1), doc="Of the recipes; the data stay.")
+    ks = param.List([8, 128], item_type=int, doc="k: neighbours of each point for its local ID; one or two.")
+    gammas = param.Range((0.0, 15.0), bounds=(0, 15), doc="First and last γ of the curve of local ID.")
+    quick = param.Boolean(False, doc="Local ID at 1,000 random points (1) or at all of them (0).")
+    colours = param.Selector(
+        default="class",
+        objects=["class", "first", "second"],
+        doc="Of the points on manifolds: by class, or by local ID at the first or the second k.",
+    )
     camera = param.List([], doc="Azimuth, elevation, zoom, pan x, pan y of the 3-D pictures.")
     theme = param.Selector(default="light", objects=["light", "dark"], doc="Of the page.")
 
     def __init__(self, **params: Any) -> None:
         super().__init__()
         titles = {name: entry.title for name, entry in images.IMAGES.items()}
-        self.param["images"].objects = {titles.get(name, name): name for name in images.available()}
+        pictures = {titles.get(name, name): name for name in images.available()}
+        self.param["images"].objects = pictures
+        others = {title: name for title, name in pictures.items() if name not in MANIFOLDS}
+        self.param["dimension"].objects = {**self.param["dimension"].get_range(), **others}
         self.images = images.default()
         self.param.update(**params)
 
     def offer_images(self, name: str) -> None:
-        """One more data set to choose on the Images tab."""
-        self.param["images"].objects = {**self.param["images"].get_range(), name: name}
+        """One more set of pictures to choose."""
+        for key in ("images", "dimension"):
+            self.param[key].objects = {**self.param[key].get_range(), name: name}
 
     def settings(self) -> Settings:
         """The present moment."""
-        data = self.manifold if self.view == "manifolds" else self.images
         return Settings(
             self.view,
-            data,
+            getattr(self, DATA[self.view]),
             self.n,
             float(self.gamma),
             float(self.alpha),
@@ -85,19 +108,39 @@ class State(param.Parameterized):
             self.anchor,
             self.scheme,
             self.seed,
+            tuple(self.ks),
+            (float(self.gammas[0]), float(self.gammas[1])),
+            self.quick,
+            self.colours,
         )
 
     def reset(self) -> None:
         """Everything back to its default, but for the tab, its data and the theme."""
-        keep = {"name", "view", "manifold", "images", "theme"}
+        keep = {"name", "view", "theme", *DATA.values()}
         self.param.update({key: self.param[key].default for key in self.param if key not in keep})
 
     def query(self) -> str:
         """The state as the part of a link behind the question mark; floats to the last bit."""
         values: dict[str, Any] = {key: getattr(self, key) for key in KEYS}
-        values["per_sample"] = int(self.per_sample)
+        values |= {key: int(values[key]) for key in ("per_sample", "quick")}
         values["camera"] = ",".join(f"{v:g}" for v in self.camera)
+        values |= {key: self.text(key) for key in ("ks", "gammas")}
         return urlencode({key: value for key, value in values.items() if value != ""})
+
+    def text(self, key: str) -> str:
+        """A list of numbers as a link has it; `take` reads it."""
+        return ",".join(repr(v).removesuffix(".0") for v in getattr(self, key))
+
+    def take(self, key: str, text: str) -> None:
+        """Set a key to what a text says.
+
+        Raises:
+            ValueError: It does not fit; the message says what was expected.
+        """
+        try:
+            setattr(self, key, _READ.get(key, str)(text))
+        except (ValueError, OverflowError):
+            raise ValueError(f"expected {self._expected(key)}.") from None
 
     def read_query(self, query: Mapping[str, str]) -> list[str]:
         """Take what is good of a link; a sentence for each key that is not, known ones first."""
@@ -105,24 +148,20 @@ class State(param.Parameterized):
         for key, text in sorted(query.items(), key=lambda item: item[0] not in KEYS):
             try:
                 if key not in KEYS:
-                    raise ValueError(key)
-                setattr(self, key, _READ.get(key, str)(text))
-            except (ValueError, OverflowError):
-                problems.append(
-                    f"The link's {_short(key)} = {_short(text)} is left out: expected {self._expected(key)}."
-                )
+                    raise ValueError(f"expected one of {', '.join(KEYS)}.")
+                self.take(key, text)
+            except ValueError as error:
+                problems.append(f"The link's {_short(key)} = {_short(text)} is left out: {error}")
         return problems
 
     def _expected(self, key: str) -> str:
-        if key not in KEYS:
-            return f"one of {', '.join(KEYS)}"
+        if key in _SAID:
+            return _SAID[key]
         declared = self.param[key]
         if isinstance(declared, param.Selector):
             return f"one of {', '.join(map(str, declared.objects))}"
         if isinstance(declared, param.Boolean):
             return "0 or 1"
-        if isinstance(declared, param.List):
-            return "azimuth, elevation, zoom, pan x and pan y within " + ", ".join(map(str, CAMERA))
         low, high = declared.bounds
         kind = "a whole number" if isinstance(declared, param.Integer) else "a number"
         return f"{kind} from {low}" + (f" to {high}" if high is not None else "")
@@ -132,6 +171,7 @@ KEYS = [
     "view",
     "manifold",
     "images",
+    "dimension",
     "n",
     "gamma",
     "alpha",
@@ -139,6 +179,10 @@ KEYS = [
     "anchor",
     "scheme",
     "seed",
+    "ks",
+    "gammas",
+    "quick",
+    "colours",
     "camera",
     "theme",
 ]
@@ -166,12 +210,35 @@ def _camera(text: str) -> list[float]:
     return values
 
 
+def _ks(text: str) -> list[int]:
+    values = [int(part) for part in text.split(",")]
+    if not 1 <= len(values) <= 2 or len(set(values)) < len(values) or min(values) < 2 or max(values) > 10**6:
+        raise ValueError(text)
+    return sorted(values)
+
+
+def _gammas(text: str) -> tuple[float, float]:
+    low, high = (_number(part) for part in text.split(","))
+    if not low < high:
+        raise ValueError(text)
+    return low, high
+
+
+_SAID = {
+    "camera": "azimuth, elevation, zoom, pan x and pan y within " + ", ".join(map(str, CAMERA)),
+    "ks": "one or two whole numbers, each at least 2 and below m, with a comma between, like 8,128",
+    "gammas": "two numbers from 0 to 15, the smaller one first, with a comma between, like 0,15",
+}
+
 _READ: dict[str, Any] = {
     "n": int,
     "seed": int,
     "gamma": _number,
     "alpha": _number,
     "per_sample": _switch,
+    "quick": _switch,
+    "ks": _ks,
+    "gammas": _gammas,
     "camera": _camera,
 }
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dashboard.colours import palette
 from dashboard.state import Settings
 from zmix_core.dataset import Dataset
+from zmix_core.id_curve import Level
 from zmix_core.recipe import Recipe
 
-__all__ = ["TITLES", "file_name", "number", "percent", "recipe_card", "setting"]
+__all__ = ["TITLES", "file_name", "number", "percent", "recipe_card", "setting", "spread_words"]
 
 TITLES = {"original": "original", "mixup": "mixup", "zeta": "ζ-mixup"}
 SHOWN = 12
@@ -28,6 +29,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def spread_words(level: Level) -> str:
+    """Mean and standard deviation of local ID."""
+    return f"{level.mean:.2f} ± {level.std:.2f}"
+
+
 def setting(method: str, settings: Settings) -> str:
     """How a panel's samples were made."""
     if method == "original":
@@ -39,11 +45,13 @@ def setting(method: str, settings: Settings) -> str:
 
 
 def file_name(method: str, settings: Settings) -> str:
-    """A name for saved files that tells how they were made."""
+    """A name for saved files that tells how they were made, of a method's samples or of a figure."""
     how = {
         "original": "",
         "mixup": f"-alpha{settings.alpha:g}",
         "zeta": f"-n{settings.n}-gamma{settings.gamma:g}",
+        "local-id-curve": f"-n{settings.n}-k{'-'.join(map(str, settings.ks))}",
+        "local-id": f"-n{settings.n}-gamma{settings.gamma:g}-k{'-'.join(map(str, settings.ks))}",
     }[method]
     data = "".join(c if c.isalnum() or c in "-_" else "-" for c in settings.data)
     return f"zmix-{data}-{method}{how}-seed{settings.seed}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from typing import NamedTuple
 
 import pytest
 
@@ -121,6 +122,55 @@ def test_a_newer_value_ends_the_older_one_between_two_results():
     asyncio.run(scenario())
     assert it.shown == [(1, 0), (2, 0), (2, 1), (2, 2)]
     assert it.closed == [1, 2]  # the first one's file handles and the like are let go
+
+
+def test_what_says_that_it_is_unfinished_is_finished_first():
+    shown = []
+
+    class Part(NamedTuple):
+        value: int
+        unfinished: bool
+
+    def compute(value):
+        yield Part(value, True)
+        yield Part(value, True)
+        yield Part(value, False)
+        yield Part(-value, False)
+
+    def show(part):
+        shown.append(part.value)
+        if len(shown) == 1:
+            pump.push(2)
+
+    pump: Pump[int] = Pump(compute, show, lambda error: None)
+
+    async def scenario(first):
+        pump.push(first)
+        while pump.busy:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(scenario(1))
+    assert shown == [1, 1, 1, 2, 2, 2, -2]
+
+
+def test_cancel_ends_also_what_is_unfinished():
+    it = Recorder(results=3)
+    shown = []
+    pump: Pump[int] = Pump(lambda v: (Unfinished() for _ in range(3)), shown.append, it.failures.append)
+
+    class Unfinished:
+        unfinished = True
+
+    async def scenario():
+        pump.push(1)
+        while not shown:
+            await asyncio.sleep(0.0001)
+        pump.cancel()
+        while pump.busy:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(scenario())
+    assert len(shown) < 3
 
 
 def test_there_and_back_again_ends_at_the_last_value():

@@ -57,8 +57,9 @@ def degrees(low: float, high: float) -> st.SearchStrategy[float]:
 
 STATES = st.fixed_dictionaries(
     {
-        "view": st.sampled_from(["manifolds", "images"]),
+        "view": st.sampled_from(["manifolds", "images", "dimension"]),
         "manifold": st.sampled_from(sorted(MANIFOLDS)),
+        "dimension": st.sampled_from([*sorted(MANIFOLDS), "digits"]),
         "n": st.integers(2, 10**6),
         "gamma": st.floats(0, 15),
         "alpha": st.floats(0, 10),
@@ -66,6 +67,10 @@ STATES = st.fixed_dictionaries(
         "anchor": st.sampled_from(["self", "random"]),
         "scheme": st.sampled_from(["auto", "independent", "circulant"]),
         "seed": st.integers(0, 2**31 - 1),
+        "ks": st.lists(st.integers(2, 10**6), min_size=1, max_size=2, unique=True).map(sorted),
+        "gammas": st.lists(st.floats(0, 15), min_size=2, max_size=2, unique=True).map(sorted).map(tuple),
+        "quick": st.booleans(),
+        "colours": st.sampled_from(["class", "first", "second"]),
         "camera": st.just([])
         | st.tuples(
             degrees(-180, 180), degrees(-90, 90), degrees(0.2, 40), degrees(-20, 20), degrees(-20, 20)
@@ -101,6 +106,8 @@ def test_settings_are_of_the_tab_in_front():
     assert state.settings().data == "digits"
     state.view = "manifolds"
     assert state.settings().data == "spirals"
+    state.view = "dimension"
+    assert state.settings().data == "helix-r3"
 
 
 def test_settings_stay_as_they_were_while_the_state_moves_on():
@@ -113,10 +120,12 @@ def test_settings_stay_as_they_were_while_the_state_moves_on():
 
 
 def test_reset_keeps_tab_data_and_theme():
-    state = State(view="images", manifold="spirals", theme="dark", n=9, gamma=0.5, alpha=3, per_sample=False)
+    kept = {"view": "images", "manifold": "spirals", "dimension": "digits", "theme": "dark"}
+    state = State(**kept, n=9, gamma=0.5, alpha=3, per_sample=False)
     state.param.update(anchor="random", scheme="circulant", seed=7, camera=[1.0, 2.0, 1.5, 0.1, 0.2])
+    state.param.update(ks=[5], gammas=(1.0, 2.0), quick=True, colours="second")
     state.reset()
-    assert values(state) == values(State(view="images", manifold="spirals", theme="dark"))
+    assert values(state) == values(State(**kept))
 
 
 # Tampered with
@@ -158,6 +167,24 @@ BAD = [
     ("seed", "1.0"),
     ("per_sample", "True"),
     ("per_sample", "2"),
+    ("dimension", "mnist"),
+    ("ks", ""),
+    ("ks", "8,128,512"),
+    ("ks", "8,8"),
+    ("ks", "1"),
+    ("ks", "-8"),
+    ("ks", "8.5"),
+    ("ks", "9" * 5000),
+    ("ks", "1000001"),
+    ("gammas", "3"),
+    ("gammas", "3,3"),
+    ("gammas", "4,3"),
+    ("gammas", "0,15.5"),
+    ("gammas", "-1,4"),
+    ("gammas", "0,nan"),
+    ("gammas", "0,5,10"),
+    ("quick", "yes"),
+    ("colours", "third"),
     ("camera", "1,2"),
     ("camera", "1,2,1,0,0,0"),
     ("camera", "1,2,one,0,0"),
@@ -202,6 +229,8 @@ def test_a_message_says_what_fits():
     assert "0 or 1" in said["per_sample"]
     assert "circulant" in said["scheme"]
     assert "zoom" in said["camera"]
+    assert "below m" in said["ks"]
+    assert "smaller one first" in said["gammas"]
 
 
 def test_good_keys_are_taken_beside_bad_ones():

@@ -2,9 +2,12 @@
 
 from dashboard.components.action import Action
 from dashboard.components.address import Address
+from dashboard.components.chart import Chart
 from dashboard.components.choice import Choice
 from dashboard.components.classes import Classes
 from dashboard.components.dial import Dial
+from dashboard.components.entry import Entry
+from dashboard.components.meter import Meter
 from dashboard.components.mosaic import Mosaic
 from dashboard.components.notice import Notice
 from dashboard.components.recipe_card import RecipeCard
@@ -16,9 +19,12 @@ from dashboard.components.upload import Upload
 __all__ = [
     "Action",
     "Address",
+    "Chart",
     "Choice",
     "Classes",
     "Dial",
+    "Entry",
+    "Meter",
     "Mosaic",
     "Notice",
     "RecipeCard",

@@ -10,5 +10,5 @@ export function render({model}) {
   model.on("options", fill)
   model.on("value", show)
   fill()
-  return make("label", {className: "choice", title: model.help}, make("span", {className: "label"}, model.label), list)
+  return make("label", {className: model.inline ? "choice inline" : "choice", title: model.help}, make("span", {className: "label"}, model.label), list)
 }

@@ -17,4 +17,6 @@ class Choice(Component):
     value = param.Parameter(doc="The value chosen: text, number or bool.")
     options = param.List([], doc="[title, value] each.")
 
+    inline = param.Boolean(False, doc="Whether the label stands beside the list instead of above it.")
+
     _esm = script("choice.js")

@@ -15,6 +15,7 @@ class Classes(Component):
     Not named after what it is, a legend: panel-material-ui would take it for one of Bokeh's.
     """
 
+    label = param.String("Classes", doc="What they are, for a screen reader.")
     classes = param.List([], doc="[name, CSS colour] each.")
 
     _esm = script("classes.js")

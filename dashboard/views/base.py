@@ -63,6 +63,18 @@ class MixView:
         """Put a result on screen."""
         raise NotImplementedError
 
+    def ready(self, gamma: float) -> bool:
+        """Whether all that belongs to ``gamma`` is on screen while something is still computed."""
+        return False
+
+    def pause(self) -> bool:
+        """Stop what takes long, until it is told to go on; False where nothing does."""
+        return False
+
+    def code(self) -> str:
+        """A script that gives exactly the arrays on screen."""
+        return mixes.code(self.settings)
+
     def lines(self, panel: Any, pairs: list[tuple[int, float]]) -> None:
         """Show the parents of the sample pointed at inside the picture, where there is room for them."""
 
@@ -70,12 +82,16 @@ class MixView:
         """Put a result on screen, and the sample pointed at in step with it."""
         self.show(result)
         if self.settings is not None:
-            classes = mixes.data(self.settings).classes
-            shown = list(map(list, zip(classes, palette(len(classes)), strict=True)))
-            self.classes.classes = shown[:LEGEND]
+            label, shown = self.legend(self.settings)
+            self.classes.param.update(label=label, classes=shown[:LEGEND])
         for name, panel in self.panels.items():
             if panel.pointed >= 0:
                 self._point(name, panel.pointed)
+
+    def legend(self, settings: Settings) -> tuple[str, list[list[str]]]:
+        """What the colours are, and [name, colour] each."""
+        classes = mixes.data(settings).classes
+        return "Classes", list(map(list, zip(classes, palette(len(classes)), strict=True)))
 
     def layout(self) -> pn.viewable.Viewable:
         """The pictures in a row, one under the other where it is narrow, and the card below."""

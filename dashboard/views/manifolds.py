@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from dashboard import mixes
-from dashboard.colours import blend
-from dashboard.components import Action, Scatter
+from dashboard.colours import blend, ramp, rgba
+from dashboard.components import Action, Choice, Scatter
 from dashboard.live import Shelf
 from dashboard.state import Settings, State
 from dashboard.views.base import MixView
-from dashboard.words import TITLES, file_name, number, percent, setting
+from dashboard.words import TITLES, file_name, number, percent, setting, spread_words
+from zmix_core.dimension import local_id
+from zmix_core.id_curve import Level
 from zmix_core.labels import one_hot
 from zmix_core.manifolds import MANIFOLDS
 from zmix_core.projection import principal_axes
@@ -32,13 +34,18 @@ LINES = 64
 """Parents a line is drawn to; those after them weigh too little to be seen."""
 
 
+Paint = tuple[mixes.Mixed, int | None]
+"""What colours are made from: soft labels, or where there is a k the local ID."""
+
+
 @dataclass(frozen=True)
 class Frame:
-    """What is on screen at once: arrays for each panel; words for it where there was time."""
+    """What is on screen at once: arrays for panels with new ones; words for them where there was time."""
 
     settings: Settings
     mixed: dict[str, mixes.Mixed]
-    clouds: dict[str, tuple[bytes, bytes]]
+    points: dict[str, bytes]
+    colours: dict[str, tuple[bytes, Paint]]
     words: dict[str, tuple[list, str]] | None
 
 
@@ -70,6 +77,13 @@ class Manifolds(MixView):
             visible=False,
             margin=0,
         )
+        self._colours = Choice(
+            label="Colour by", help=state.param.colours.doc, inline=True, margin=0, width=260
+        )
+        self._colours.param.watch(lambda event: setattr(state, "colours", event.new), "value")
+        state.param.watch(self._offer, ["colours", "ks"])
+        self._offer()
+        self._painted: dict[str, Paint] = {}
         for panel in self.panels.values():
             panel.camera = list(state.camera)
             panel.param.watch(lambda event: setattr(state, "camera", event.new), "camera")
@@ -86,17 +100,43 @@ class Manifolds(MixView):
         )
 
     def controls(self) -> list[pn.viewable.Viewable]:
-        """The paper's viewpoints."""
-        return [self._viewpoints]
+        """What the colours are, and the paper's viewpoints."""
+        return [self._colours, self._viewpoints]
 
     def compute(self, settings: Settings) -> Iterator[Frame]:
-        """Points first; how far they stray when there is time."""
+        """Points first; their local ID, and how far they stray, when there is time."""
         scene = _scene(settings.data)
         settings = mixes.fit(settings)
         mixed = mixes.mix(settings)
-        clouds = {name: _cloud(scene, m) for name, m in mixed.items() if m is not self.mixed.get(name)}
-        yield Frame(settings, mixed, clouds, None)
-        yield Frame(settings, mixed, {}, {name: _words(name, settings, m) for name, m in mixed.items()})
+        k = _k(settings)
+        new = self.settings is None or self.settings.data != settings.data
+        points = {
+            name: _triples(scene.project(m.x)) for name, m in mixed.items() if m is not self.mixed.get(name)
+        }
+        # By local ID, points keep the colours that they had until the new ones are there.
+        colours = {name: (mixed[name], None) for name in mixed if new or k is None}
+        yield Frame(settings, mixed, points, self._paint(colours), None)
+        if k is not None:
+            yield Frame(settings, mixed, {}, self._paint({name: (m, k) for name, m in mixed.items()}), None)
+        words = {name: _words(name, settings, m) for name, m in mixed.items()}
+        yield Frame(settings, mixed, {}, {}, words)
+
+    def _paint(self, wanted: dict[str, Paint]) -> dict[str, tuple[bytes, Paint]]:
+        """The colours of panels that have others so far."""
+        painted = {}
+        for name, (mixed, k) in wanted.items():
+            if self._painted.get(name) != (mixed, k):
+                rgb = blend(mixed.y) if k is None else rgba(local_ids(mixed, k), _levels(mixed, k))
+                painted[name] = rgb.numpy().tobytes(), (mixed, k)
+        return painted
+
+    def legend(self, settings: Settings) -> tuple[str, list[list[str]]]:
+        """See `MixView.legend`."""
+        k = _k(settings)
+        if k is None:
+            return super().legend(settings)
+        colours = ramp(_levels(self.mixed["original"], k))
+        return f"Local ID, k = {k}", [[f"local ID {d}", colour] for d, colour in enumerate(colours)]
 
     def show(self, frame: Frame) -> None:
         """See `MixView.show`."""
@@ -116,9 +156,12 @@ class Manifolds(MixView):
                     "axes": scene.axes,
                     "pointed": -1,
                 }
-            if name in frame.clouds:
-                points, colours = frame.clouds[name]
-                values |= {"points": points, "colours": colours, "frame": panel.frame + 1}
+            if name in frame.colours:
+                values["colours"], self._painted[name] = frame.colours[name]
+            if name in frame.points:
+                values["points"] = frame.points[name]
+            if name in frame.colours or name in frame.points:
+                values["frame"] = panel.frame + 1
                 values["file_name"] = file_name(name, frame.settings)
                 panel.table = lambda name=name: self._table(name)
             if frame.words is not None:
@@ -132,7 +175,20 @@ class Manifolds(MixView):
     def _table(self, name: str) -> tuple[list[str], Iterator[list]]:
         mixed, classes = self.mixed[name], mixes.data(self.settings).classes
         header = [f"x{i + 1}" for i in range(mixed.x.shape[1])] + [f"label {c}" for c in classes]
-        return header, ([*x, *y] for x, y in zip(mixed.x.tolist(), mixed.y.tolist(), strict=True))
+        columns, k = [mixed.x, mixed.y], _k(self.settings)
+        if k is not None:
+            header.append(f"local ID, k = {k}")
+            columns.append(local_ids(mixed, k)[:, None])
+        return header, (
+            [v for row in rows for v in row] for rows in zip(*(c.tolist() for c in columns), strict=True)
+        )
+
+    def _offer(self, *_: Any) -> None:
+        ks = self.state.ks
+        options = [["class label", "class"], [f"local ID, k = {ks[0]}", "first"]]
+        if len(ks) > 1:
+            options.append([f"local ID, k = {ks[1]}", "second"])
+        self._colours.param.update(options=options, value=self.state.colours)
 
     def _viewpoint(self, label: str, camera: list[float]) -> Action:
         button = Action(label=label, help="Elevation and azimuth of the view", margin=0)
@@ -178,8 +234,18 @@ def _triples(points: Tensor) -> bytes:
     return points.to(torch.float32).numpy().tobytes()
 
 
-def _cloud(scene: Scene, mixed: mixes.Mixed) -> tuple[bytes, bytes]:
-    return _triples(scene.project(mixed.x)), blend(mixed.y).numpy().tobytes()
+def _k(settings: Settings) -> int | None:
+    """The k of the local ID that colours the points; None where their labels do."""
+    return {"class": None, "first": settings.ks[0], "second": settings.ks[-1]}[settings.colours]
+
+
+def _levels(mixed: mixes.Mixed, k: int) -> int:
+    """How many local IDs there can be, with 0: k neighbours about their mean span k - 1 dimensions."""
+    return min(mixed.x.shape[1], k - 1) + 1
+
+
+local_ids = Shelf(lambda mixed, k: local_id(mixed.x, k).count, 16)
+"""Local ID of every point."""
 
 
 def _measure(data: str, mixed: mixes.Mixed) -> tuple[float, float, float]:
@@ -195,9 +261,14 @@ def _words(name: str, settings: Settings, mixed: mixes.Mixed) -> tuple[list, str
     manifold = MANIFOLDS[settings.data]
     off, wrong, wide = measured(settings.data, mixed)
     caption = [["off the manifold", number(off)], ["label errors", percent(wrong)], ["spread", number(wide)]]
+    k, dimension = _k(settings), ""
+    if k is not None:
+        said = spread_words(Level.of(local_ids(mixed, k)))
+        caption.append([f"local ID, k = {k}", said])
+        dimension = f", local ID {said} with k = {k}"
     seen = " seen along their first three principal axes" if manifold.ambient > 3 else ""
     summary = (
         f"{len(mixed.x):,} points{seen}, {setting(name, settings)}: on average {number(off)} off the "
-        f"manifold, {percent(wrong)} with the label of another class, spread {number(wide)}."
+        f"manifold, {percent(wrong)} with the label of another class, spread {number(wide)}{dimension}."
     )
     return caption, summary

@@ -27,6 +27,22 @@ PATIENCE = 30
 DIALS = {"n": "N", "gamma": "γ", "alpha": "α", "seed": "Seed"}
 """What the controls of the numbers are called."""
 
+SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
+
+CHARTS = ("Local ID over γ", "Local ID at the present γ")
+"""The pictures of the Intrinsic dimension tab."""
+
+# The numbers that a figure of Bokeh draws, from the source with this name or with such a column.
+SOURCE = """(name) => {
+  for (const doc of window.Bokeh?.documents ?? []) {
+    for (const model of doc._all_models.values()) {
+      if (model.type !== "ColumnDataSource" || !(model.name === name || name in model.data)) continue
+      return Object.fromEntries(Object.entries(model.data).map(([key, column]) => [key, Array.from(column)]))
+    }
+  }
+  return null
+}"""
+
 # Parameters of the components of one kind, in the order of the page; bytes in base64.
 READ = """([kind, title, keys]) => {
   const text = (bytes) => {
@@ -44,6 +60,37 @@ READ = """([kind, title, keys]) => {
     }
   }
   return found
+}"""
+
+
+# What scrolls sideways around the pictures, and what stands out of the window; through shadow roots.
+SIDEWAYS = """() => {
+  const wide = []
+  const up = (node) => node.assignedSlot ?? node.parentElement ?? node.getRootNode().host
+  const stages = []
+  const search = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) search(node.shadowRoot)
+      if (node.classList.contains("stage") || node.classList.contains("plot")) stages.push(node)
+      const box = node.getBoundingClientRect()
+      const seen = box.width && box.height && node.checkVisibility({visibilityProperty: true})
+      const outside = box.right > innerWidth + 1 || box.left < -1
+      if (seen && outside && node.matches("button, input, select, canvas, h1, h2, h3, p")) {
+        wide.push(`${node.tagName} ${node.textContent.slice(0, 40)} from ${box.left} to ${box.right}`)
+      }
+    }
+  }
+  search(document)
+  for (const stage of stages) {
+    for (let node = stage; node; node = up(node)) {
+      if (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX !== "visible") {
+        wide.push(`${node.tagName}.${node.className} scrolls: ${node.scrollWidth} in ${node.clientWidth}`)
+      }
+    }
+  }
+  const page = document.documentElement
+  if (page.scrollWidth > page.clientWidth) wide.push(`the page: ${page.scrollWidth} in ${page.clientWidth}`)
+  return [...new Set(wide)]
 }"""
 
 
@@ -71,14 +118,18 @@ class Lab:
         return self
 
     def painted(self) -> None:
-        """Waits for three pictures with their words: the page takes what a user does from here on."""
+        """Waits for all pictures with their words: the page takes what a user does from here on."""
         self.until(
-            lambda: (
-                self.page.locator(".stage[data-painted]").count() == 3
-                and all(self.summary(title) for title in TITLES.values())
-                and self.read("Share", "code")["code"]
-            ),
-            "three painted pictures and their code",
+            lambda: self.read("Share", "code")["code"] and self.pictures_are_there(),
+            "all pictures painted, and their code",
+        )
+
+    def pictures_are_there(self) -> bool:
+        """Whether the pictures of the view in front are painted, and there are words for them."""
+        if self.kind() == "Chart":
+            return self.handle().is_visible() and all(map(self.summary, CHARTS))
+        return self.page.locator(".stage[data-painted]").count() == 3 and all(
+            map(self.summary, TITLES.values())
         )
 
     def until(self, condition: Callable[[], Any], what: str | Callable[[], str]) -> Any:
@@ -214,7 +265,7 @@ class Lab:
     def kind(self) -> str:
         """The kind of pictures in front."""
         view = dict(parse_qsl(self.read("Share", "query")["query"]))["view"]
-        return {"manifolds": "Scatter", "images": "Mosaic"}[view]
+        return {"manifolds": "Scatter", "images": "Mosaic", "dimension": "Chart"}[view]
 
     def frame(self, title: str) -> int:
         """How many times the browser was sent the numbers of a panel in front."""
@@ -250,6 +301,24 @@ class Lab:
 
     def pointed(self, title: str) -> int:
         return self.read(self.kind(), "pointed", title=title)["pointed"]
+
+    # The Intrinsic dimension tab
+
+    def handle(self) -> Locator:
+        """The present gamma on the curve."""
+        return self.slider("γ on the curve")
+
+    def source(self, name: str) -> dict[str, list]:
+        """What a figure draws: of the source of this name, or with a column of this name."""
+        return self.page.evaluate(SOURCE, name)
+
+    def progress(self) -> str:
+        """How far the curve is, in words."""
+        return self.page.get_by_role("progressbar", name="Curve of local ID").get_attribute("aria-valuetext")
+
+    def complete(self) -> None:
+        """Waits for the whole curve."""
+        self.until(lambda: self.progress().startswith("33 of 33 in"), lambda: f"33 of 33: {self.progress()}")
 
     # What can be saved
 

@@ -7,44 +7,13 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from browser.conftest import ROOT
-from browser.lab import Lab
+from browser.lab import SCREENSHOTS, SIDEWAYS, Lab
 from dashboard.words import TITLES
 
 pytestmark = pytest.mark.browser
 
-SCREENSHOTS = ROOT / ".screenshots"
 ORIGINAL, MIXUP, ZETA = TITLES.values()
 
-# What scrolls sideways around the pictures, and what stands out of the window; through shadow roots.
-SIDEWAYS = """() => {
-  const wide = []
-  const up = (node) => node.assignedSlot ?? node.parentElement ?? node.getRootNode().host
-  const stages = []
-  const search = (root) => {
-    for (const node of root.querySelectorAll("*")) {
-      if (node.shadowRoot) search(node.shadowRoot)
-      if (node.classList.contains("stage")) stages.push(node)
-      const box = node.getBoundingClientRect()
-      const seen = box.width && box.height && node.checkVisibility({visibilityProperty: true})
-      const outside = box.right > innerWidth + 1 || box.left < -1
-      if (seen && outside && node.matches("button, input, select, canvas, h1, h2, h3, p")) {
-        wide.push(`${node.tagName} ${node.textContent.slice(0, 40)} from ${box.left} to ${box.right}`)
-      }
-    }
-  }
-  search(document)
-  for (const stage of stages) {
-    for (let node = stage; node; node = up(node)) {
-      if (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX !== "visible") {
-        wide.push(`${node.tagName}.${node.className} scrolls: ${node.scrollWidth} in ${node.clientWidth}`)
-      }
-    }
-  }
-  const page = document.documentElement
-  if (page.scrollWidth > page.clientWidth) wide.push(`the page: ${page.scrollWidth} in ${page.clientWidth}`)
-  return [...new Set(wide)]
-}"""
 TO_SIZE = """(stage) => {
   const canvas = stage.querySelector("canvas")
   return Math.abs(canvas.width - stage.clientWidth * devicePixelRatio) <= 1
