@@ -21,7 +21,7 @@ from bokeh.plotting import figure
 
 from dashboard.id_jobs import Here
 from dashboard.words import TITLES, spread_words
-from zmix_core.id_curve import Curve, Level
+from zmix_core.dimension import Curve, Level
 from zmix_core.weights import GAMMA_MIN
 
 __all__ = ["COLOURS", "CurveFigure", "Histogram"]

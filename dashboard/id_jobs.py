@@ -11,7 +11,7 @@ from functools import partial
 from dashboard import mixes
 from dashboard.live import Shelf
 from dashboard.state import Settings
-from zmix_core.id_curve import Curve, Level, Sweep
+from zmix_core.dimension import Curve, Level, Sweep
 from zmix_core.methods import ZetaMixup
 
 __all__ = ["Here", "Job", "code", "grid", "job"]
@@ -174,7 +174,7 @@ def code(settings: Settings) -> str:
     return f"""from functools import partial
 
 from zmix_core import {source}
-from zmix_core.id_curve import curve
+from zmix_core.dimension import curve
 from zmix_core.methods import ERM, Mixup, ZetaMixup
 
 data = {load}

@@ -8,7 +8,7 @@ from dashboard import id_jobs, mixes
 from dashboard.id_jobs import Here, Job
 from dashboard.state import Settings
 from dashboard.words import TITLES, spread_words
-from zmix_core.id_curve import Curve
+from zmix_core.dimension import Curve
 
 __all__ = ["histogram_sentence", "known", "progress", "sentence"]
 

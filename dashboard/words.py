@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dashboard.colours import palette
 from dashboard.state import Settings
 from zmix_core.dataset import Dataset
-from zmix_core.id_curve import Level
+from zmix_core.dimension import Level
 from zmix_core.recipe import Recipe
 
 __all__ = ["TITLES", "file_name", "number", "percent", "recipe_card", "setting", "spread_words"]

@@ -19,8 +19,9 @@ from id_reference import (
     two_nn_by_skdim,
 )
 
-from zmix_core import dimension, manifolds
-from zmix_core.dimension import estimate, local_id, local_ids
+from zmix_core import local_dimension, manifolds
+from zmix_core.dimension import estimate, local_id
+from zmix_core.local_dimension import local_ids
 from zmix_core.methods import ERM, Mixup, ZetaMixup
 from zmix_core.steps import finish
 
@@ -207,8 +208,8 @@ def test_steps_and_threads(d, threads):
 def test_without_room_for_all_pairs(d, monkeypatch):
     for x in (gaussian(300, d), gaussian(300, d).float(), (gaussian(300, d) * 30 + 128).to(torch.uint8)):
         by_pairs = local_id(x, 12)
-        monkeypatch.setattr(dimension, "PAIRS", 1000)
-        monkeypatch.setattr(dimension, "gram", None)
+        monkeypatch.setattr(local_dimension, "PAIRS", 1000)
+        monkeypatch.setattr(local_dimension, "gram", None)
         by_coordinates = local_id(x, 12)
         monkeypatch.undo()
         torch.testing.assert_close(by_coordinates.distances, by_pairs.distances, rtol=1e-9, atol=0)

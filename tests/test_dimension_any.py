@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from id_reference import assert_nearest, by_hand, by_skdim, squared_distances, without_ties
 
-from zmix_core.dimension import local_id, local_ids
+from zmix_core.dimension import local_id
+from zmix_core.local_dimension import local_ids
 from zmix_core.steps import finish
 
 

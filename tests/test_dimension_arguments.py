@@ -9,8 +9,7 @@ import pytest
 import torch
 from by_hand import seeded
 
-from zmix_core.dimension import estimate, local_id
-from zmix_core.id_curve import Sweep, curve
+from zmix_core.dimension import Sweep, curve, estimate, local_id
 
 X = torch.rand(40, 3, generator=seeded(0))
 BOTH = pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 import torch
 from id_reference import gaussian
 
+from zmix_core.dimension import curve
 from zmix_core.gram import Gram
-from zmix_core.id_curve import curve
 from zmix_core.points import Points
 from zmix_core.steps import _pool
 

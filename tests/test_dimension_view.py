@@ -18,8 +18,7 @@ from dashboard.state import State
 from dashboard.views import VIEWS
 from dashboard.views.dimension import Dimension, Frame
 from zmix_core.dataset import Dataset
-from zmix_core.dimension import local_id
-from zmix_core.id_curve import GAMMAS, curve
+from zmix_core.dimension import GAMMAS, curve, local_id
 from zmix_core.manifolds import MANIFOLDS
 
 TOTAL = id_jobs.INTERVALS + 1 + 2

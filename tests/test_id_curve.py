@@ -12,9 +12,8 @@ import torch
 from by_hand import seeded
 from id_reference import by_skdim, gaussian, mnist, pictures
 
-from zmix_core import dimension, id_curve, images, manifolds
-from zmix_core.dimension import local_id
-from zmix_core.id_curve import GAMMAS, KS, Level, Sweep, curve
+from zmix_core import id_curve, images, local_dimension, manifolds
+from zmix_core.dimension import GAMMAS, KS, Level, Sweep, curve, local_id
 from zmix_core.methods import ERM, Mixup, ZetaMixup
 
 BASELINES = {"original": ERM(), "mixup": Mixup(per_sample=True)}
@@ -110,7 +109,7 @@ def test_levels_of_pictures(name):
 
 
 def finish_of(steps):
-    return dimension.finish(steps)
+    return local_dimension.finish(steps)
 
 
 METHODS = {
@@ -265,7 +264,7 @@ def test_without_room_for_all_pairs(kind, monkeypatch):
     x = pictures(300, 80) if kind == "bytes" else gaussian(300, 80)
     gammas, ks = [1.0, 4.0], [8, 60]
     monkeypatch.setattr(id_curve, "PAIRS", 1000)
-    monkeypatch.setattr(dimension, "PAIRS", 1000)
+    monkeypatch.setattr(local_dimension, "PAIRS", 1000)
     monkeypatch.setattr(id_curve, "FEW", 50)
     monkeypatch.setattr(id_curve, "gram", None)
     last = last_of(x, gammas, ks, n=8, seed=4)

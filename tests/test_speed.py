@@ -11,8 +11,7 @@ import torch
 from PIL import Image
 
 from zmix_core import images, manifolds, speed_id
-from zmix_core.dimension import local_id
-from zmix_core.id_curve import curve
+from zmix_core.dimension import curve, local_id
 from zmix_core.speed import Timing, beside, machine, markdown, seconds
 from zmix_core.speed_id import Case, Reference, agreement, cases, curve_row, local_row, measure, steps, table
 

@@ -3,7 +3,7 @@
     >>> import torch, zmix_core
     >>> x, y = zmix_core.zeta_mixup(torch.rand(8, 3, 32, 32), torch.arange(8) % 3, num_classes=3, gamma=2.8)
 
-Data (`manifolds`, `images`) loads when it is first used.
+Data (`manifolds`, `images`) and `dimension` load when they are first used.
 """
 
 import importlib
@@ -32,6 +32,7 @@ __all__ = [
     "Recipe",
     "ZetaMixUp",
     "ZetaMixup",
+    "dimension",
     "gamma_to_lambda",
     "images",
     "lambda_to_gamma",
@@ -46,6 +47,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in ("images", "manifolds"):
+    if name in ("dimension", "images", "manifolds"):
         return importlib.import_module(f"zmix_core.{name}")
     raise AttributeError(f"module 'zmix_core' has no attribute {name!r}")

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor
 
 from zmix_core.points import Points, nearest_by_products
-from zmix_core.recipe import Recipe
+from zmix_core.recipe import CACHE, Recipe
 from zmix_core.spectrum import Spectra, of_products
 from zmix_core.steps import scaled
 
 __all__ = ["Gram", "as_bytes", "by_columns", "gram"]
+
+FITS = 2**31 // (3 * 128 * 128)
+"""Columns of int8 of which a product, and a squared distance, fit into an int32: 43,690."""
 
 WORK = 2**34
 """Multiplications at a time: some ten milliseconds for integers, a few times that for floats."""
@@ -26,7 +29,7 @@ class Gram:
     """Samples by the inner products of all pairs; made by `gram`.
 
     Args:
-        products: ``(m, m)``: int32 where they are exact, else floats.
+        products: ``(m, m)``: integers where they are exact, else floats.
         unit: That of the samples the products are of.
         error: What an entry may be off by.
         points: The coordinates, to look again where rounding could decide.
@@ -98,14 +101,15 @@ def gram(x: Tensor) -> Generator[float, None, Gram]:
 
     Pictures of whole numbers in a range of 256, uint8 or such divided by 255, are multiplied exactly: their
     distances, and the ties among them, are those of the integers. Other floats are centred and multiplied in
-    float64. Takes 4 m² bytes for pictures and 8 m² for floats.
+    float64. Takes 4 m² bytes for pictures of up to 43,690 numbers, and 8 m² for others.
     """
     found = as_bytes(x)
     if found is not None:
-        (values, unit), points, error, dtype = found, None, 0.0, torch.int32
+        (values, unit), points, error = found, None, 0.0
+        dtype = torch.int32 if x.shape[1] <= FITS else torch.int64
         multiply: Callable[[Tensor, Tensor], Tensor] = _multiply_bytes
     else:
-        points = Points(x.double() if x.dtype == torch.uint8 else x)
+        points = Points(x)
         values, unit, error, dtype = points.centred, points.unit, points.error, torch.float64
         multiply = torch.mm
     m = len(x)
@@ -126,7 +130,7 @@ def by_columns(recipe: Recipe, x: Tensor) -> Generator[float, None, Tensor]:
         # Dense: its matrix is made once, not for every step.
         mix = recipe.matrix(x.dtype).matmul
     mixed = torch.empty(recipe.size, x.shape[1], dtype=x.dtype, device=x.device)
-    columns = max(16, 2**24 // recipe.m)
+    columns = max(16, CACHE // recipe.m)
     for at in range(0, x.shape[1], columns):
         mixed[:, at : at + columns] = mix(x[:, at : at + columns])
         yield min(1.0, (at + columns) / x.shape[1])
@@ -140,9 +144,6 @@ def as_bytes(x: Tensor) -> tuple[Tensor, float] | None:
         >>> as_bytes(torch.tensor([[0, 255]], dtype=torch.uint8))
         (tensor([[-128,  127]], dtype=torch.int8), 1.0)
     """
-    # Products of so many columns fit into an int32.
-    if x.shape[1] > 2**31 // (3 * 128 * 128):
-        return None
     if x.dtype == torch.uint8:
         return (x ^ 128).view(torch.int8), 1.0
     for most in (1, 255):
@@ -153,7 +154,13 @@ def as_bytes(x: Tensor) -> tuple[Tensor, float] | None:
 
 
 def _multiply_bytes(a: Tensor, b: Tensor) -> Tensor:
-    """The exact product of int8 matrices, int32."""
+    """The exact product of int8 matrices, int32; int64 for so many columns that it would not fit."""
+    if a.shape[1] > FITS:
+        parts = zip(a.split(FITS, dim=1), b.split(FITS, dim=0), strict=True)
+        wide = torch.zeros(len(a), b.shape[1], dtype=torch.int64, device=a.device)
+        for left, right in parts:
+            wide += _multiply_bytes(left, right)
+        return wide
     if hasattr(torch, "_int_mm") and a.device.type == "cpu":
         return torch._int_mm(a, b)
     # float32 holds whole numbers up to 2^24: 1,024 products of two int8.

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from zmix_core.arguments import whole
-from zmix_core.dimension import NARROW, PAIRS, LocalID, flattened, measure
 from zmix_core.gram import Gram, by_columns, gram
+from zmix_core.local_dimension import NARROW, PAIRS, LocalID, flattened, measure
 from zmix_core.methods import ERM, Method, Mixup, ZetaMixup
 from zmix_core.points import Points
 from zmix_core.recipe import Recipe

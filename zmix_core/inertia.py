@@ -92,11 +92,14 @@ def _count(
 @njit(**_OPTIONS)
 def _centred(products: np.ndarray, near: np.ndarray, s: np.ndarray, mean: np.ndarray) -> None:
     k = len(near)
-    mean[:] = 0.0
+    # Half of the products: those of mixed samples are symmetric up to rounding only, Lanczos needs more.
     for i in range(k):
         row = near[i]
-        for j in range(k):
+        for j in range(i, k):
             s[i, j] = products[row, near[j]]
+            s[j, i] = s[i, j]
+    mean[:] = 0.0
+    for i in range(k):
         for j in range(k):
             mean[j] += s[i, j]
     whole = 0.0

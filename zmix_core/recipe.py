@@ -180,7 +180,7 @@ class Recipe:
         parents, weights = self.rows(index)
         per_sample = weights.to(flat.dtype).contiguous()
         columns = max(16, CACHE // len(flat))
-        if flat.device.type != "cpu" or flat.shape[1] <= 8 * columns:
+        if flat.device.type != "cpu" or flat.shape[1] <= 2 * columns:
             columns = flat.shape[1]
         mixed = [
             F.embedding_bag(parents, part.contiguous(), per_sample_weights=per_sample, mode="sum")

@@ -62,6 +62,7 @@ def of_products(products: Tensor, index: Tensor, precision: torch.dtype = torch.
     from zmix_core.inertia import count_neighbourhoods
 
     start, single = _start(index.shape[1]), precision == torch.float32
+    index = index.sort(1).values  # products that lie close to each other come sooner
     return _compiled(
         len(index),
         lambda out: count_neighbourhoods(products.numpy(), index.numpy(), start, FRACTION, single, out),

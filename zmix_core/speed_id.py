@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zmix_core.dimension import local_id
+from zmix_core.dimension import GAMMAS, KS, Curve, Sweep, curve, local_id
 from zmix_core.gram import gram
-from zmix_core.id_curve import GAMMAS, KS, Curve, Sweep, curve
 from zmix_core.methods import ZetaMixup
 from zmix_core.speed import Timing, beside, machine, markdown, provenance, ratio, seconds
 from zmix_core.steps import finish

@@ -15,7 +15,7 @@ from dashboard.id_jobs import Here, Job
 from dashboard.id_words import histogram_sentence, progress, sentence
 from dashboard.state import Settings, State
 from dashboard.words import TITLES, file_name, spread_words
-from zmix_core.id_curve import Curve
+from zmix_core.dimension import Curve
 
 __all__ = ["Dimension"]
 

@@ -18,8 +18,7 @@ from dashboard.live import Shelf
 from dashboard.state import Settings, State
 from dashboard.views.base import MixView
 from dashboard.words import TITLES, file_name, number, percent, setting, spread_words
-from zmix_core.dimension import local_id
-from zmix_core.id_curve import Level
+from zmix_core.dimension import Level, local_id
 from zmix_core.labels import one_hot
 from zmix_core.manifolds import MANIFOLDS
 from zmix_core.projection import principal_axes

@@ -14,7 +14,7 @@ from browser.conftest import HOSTILE_FILE
 from browser.lab import CHARTS, SCREENSHOTS, SIDEWAYS, Lab
 from dashboard import id_jobs
 from dashboard.state import State
-from zmix_core.id_curve import GAMMAS, Curve
+from zmix_core.dimension import GAMMAS, Curve
 from zmix_core.manifolds import MANIFOLDS
 
 pytestmark = pytest.mark.browser
