@@ -34,15 +34,15 @@ def progress(job: Job, stopped: bool) -> str:
 
 def sentence(settings: Settings, curve: Curve | None, here: Here | None) -> str:
     """What the curve shows now, and no more than that."""
-    if curve is None:
-        return f"Local ID of {mixes.data(settings).name} is being computed."
     data = mixes.data(settings)
+    if curve is None:
+        return f"Local ID of {data.name} is being computed."
     parts = []
     for k in settings.ks:
         others = ", ".join(f"{TITLES[name]} {spread_words(of[k])}" for name, of in curve.levels.items())
         if here:
             parts.append(f"{spread_words(here.levels[k])} with k = {k}" + (f" ({others})" if others else ""))
-    said = f"{mixes.data(settings).name}, N = {settings.n}: "
+    said = f"{data.name}, N = {settings.n}: "
     if parts:
         said += f"at γ = {settings.gamma:g} the local ID of ζ-mixup is {' and '.join(parts)}."
     else:

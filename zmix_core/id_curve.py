@@ -110,12 +110,16 @@ class Sweep:
     ) -> None:
         flat, self.ks = flattened(x, ks)
         self.m = len(flat)
-        self._flat, self._seed = flat, seed
+        self._seed, self._device = seed, flat.device
         if baselines is None:
             baselines = {"original": ERM(), "mixup": Mixup(per_sample=True)}
         self._zeta = self._draw(method(n, GAMMA_MIN))
         self._baselines = {name: self._draw(baseline) for name, baseline in baselines.items()}
         self._by_pairs = flat.shape[1] > NARROW and 16 * self.m**2 <= PAIRS
+        # Pictures are multiplied as whole numbers, but mixed as floats.
+        as_floats = flat.dtype == torch.uint8 and not self._by_pairs
+        self._flat = flat.float() / 255 if as_floats else flat
+        self._size = 0.0 if self._by_pairs else float(self._flat.abs().max())
         self._gram: Gram | None = None
         if queries is None and flat.shape[1] > NARROW and not self._by_pairs:
             queries = FEW
@@ -176,17 +180,13 @@ class Sweep:
 
     def _draw(self, method: Method) -> Recipe:
         recipe = method.draw(self.m, generator=torch.Generator().manual_seed(self._seed))
-        return recipe.to(self._flat.device)
+        return recipe.to(self._device)
 
     def _local_ids(self, recipe: Recipe) -> Generator[float, None, dict[int, LocalID]]:
         if not self._by_pairs:
-            x = self._flat.float() / 255 if self._flat.dtype == torch.uint8 else self._flat
-            mixed = yield from scaled(by_columns(recipe, x), 0.0, 0.2)
-            return (
-                yield from scaled(
-                    measure(Points(mixed, float(x.abs().max())), self.ks, self._chosen), 0.2, 1.0
-                )
-            )
+            mixed = yield from scaled(by_columns(recipe, self._flat), 0.0, 0.2)
+            points = Points(mixed, self._size)
+            return (yield from scaled(measure(points, self.ks, self._chosen), 0.2, 1.0))
         start = 0.0
         if self._gram is None:
             pairs = yield from scaled(gram(self._flat), 0.0, 0.3)
