@@ -12,14 +12,13 @@ from bokeh.models import (
     DataRange1d,
     HoverTool,
     Label,
-    Legend,
     LegendItem,
     Range1d,
     Span,
 )
-from bokeh.plotting import figure
 
 from dashboard.id_jobs import Here
+from dashboard.plots import GREY, legend, plot
 from dashboard.words import TITLES, spread_words
 from zmix_core.dimension import Curve, Level
 from zmix_core.weights import GAMMA_MIN
@@ -32,31 +31,10 @@ COLOURS = ("#2f7ed8", "#e4572e")
 FEW = 16
 """Local IDs whose bars have room beside each other."""
 
-GREY = "#868b94"
 NOW = "#d1495b"
 """The colour of the present gamma, as on its slider."""
 
 DASHES = {"original": [9, 5], "mixup": [3, 3]}
-
-
-def _figure(**options: Any) -> figure:
-    plot = figure(
-        sizing_mode="stretch_both",
-        tools="",
-        toolbar_location=None,
-        background_fill_alpha=0,
-        border_fill_alpha=0,
-        outline_line_color=None,
-        **options,
-    )
-    plot.toolbar.logo = None
-    # In a page its theme says otherwise; a notebook may be light or dark.
-    for part in ("axis_label_text", "major_label_text", "axis_line", "major_tick_line"):
-        setattr(plot.axis, f"{part}_color", GREY)
-    plot.axis.axis_label_text_font_style = "normal"
-    plot.axis.minor_tick_line_color = None
-    plot.grid.grid_line_color, plot.grid.grid_line_alpha = GREY, 0.2
-    return plot
 
 
 class CurveFigure:
@@ -64,7 +42,7 @@ class CurveFigure:
 
     def __init__(self) -> None:
         self.x_range = Range1d(0, 15)
-        self.plot = _figure(
+        self.plot = plot(
             x_range=self.x_range,
             y_range=DataRange1d(start=0, only_visible=True),
             x_axis_label="γ",
@@ -109,10 +87,7 @@ class CurveFigure:
             line_color="white",
             line_width=2,
         )
-        self._legend = Legend(
-            items=[], orientation="horizontal", ncols=3, click_policy="hide", background_fill_alpha=0
-        )
-        self._legend.update(border_line_color=None, label_text_color=GREY, margin=0, padding=4, spacing=6)
+        self._legend = legend(items=[], ncols=3, click_policy="hide")
         self.plot.add_layout(self._legend, "above")
         self._ks: tuple[int, ...] = ()
 
@@ -199,7 +174,7 @@ class Histogram:
 
     def __init__(self) -> None:
         self.x_range = Range1d(-0.5, 3.5)
-        self.plot = _figure(
+        self.plot = plot(
             x_range=self.x_range,
             y_range=DataRange1d(start=0),
             x_axis_label="local ID",
@@ -214,12 +189,7 @@ class Histogram:
         bars.glyph.fill_alpha = 0.85
         tooltips = [("local ID", "@id"), ("", "@k"), ("points", "@points{0,0}")]
         self.plot.add_tools(HoverTool(renderers=[bars], tooltips=tooltips))
-        self._legend = Legend(
-            items=[LegendItem(label={"field": "k"}, renderers=[bars])],
-            orientation="horizontal",
-            background_fill_alpha=0,
-        )
-        self._legend.update(border_line_color=None, label_text_color=GREY, margin=0, padding=4, spacing=6)
+        self._legend = legend(items=[LegendItem(label={"field": "k"}, renderers=[bars])])
         self.plot.add_layout(self._legend, "above")
 
     def draw(self, here: Here | None) -> None:

@@ -16,10 +16,13 @@ from zmix_core.methods import ERM, Method, Mixup, ZetaMixup
 from zmix_core.recipe import Recipe
 from zmix_core.weights import zeta_weights
 
-__all__ = ["Mixed", "code", "data", "fit", "keep", "load_code", "methods", "mix"]
+__all__ = ["Mixed", "code", "data", "everything", "fit", "judged_code", "keep", "load_code", "methods", "mix"]
 
 TILES = 100
 """Pictures in a grid, as in Fig. 3 (a) to (c) of the paper."""
+
+SAMPLES = 1000
+"""Pictures that are mixed where what an oracle says of them is looked at, as in Fig. 3 (f, g)."""
 
 MANY = 10_000
 """Pictures whose intrinsic dimension is looked at, as in Fig. 4 of the paper."""
@@ -88,7 +91,7 @@ seen, mixup_seen, zeta_seen = project(data.x), project(mixup_x), project(zeta_x)
 """
     source, load = load_code(settings)
     if settings.view == "images":
-        load += f"\ndata = data.first_of_each_class(max(1, {TILES} // data.num_classes)).take(slice({TILES}))"
+        load += f"\ndata = {_first(TILES)}"
     return f"""import torch
 from zmix_core import {source}
 from zmix_core.methods import Mixup, ZetaMixup
@@ -108,13 +111,36 @@ zeta_x, zeta_y = zeta.apply(data.x), zeta.apply_labels(data.y, data.num_classes)
 {seen}"""
 
 
+def judged_code(settings: Settings) -> str:
+    """What follows `code` to give what an oracle says of more such pictures."""
+    method = methods(settings)
+    _, load = load_code(replace(settings, view="realism"))
+    return f"""
+from zmix_core.intervals import bootstrap, verdict
+from zmix_core.realism import compare, oracle
+
+data = {load}
+data = {_first(SAMPLES)}
+methods = {{"mixup": {method["mixup"]!r}, "zeta": {method["zeta"]!r}}}
+found = compare(data, methods, oracle(data.name), seed={settings.seed})
+for measure in ("H", "CE", "label errors"):
+    print(measure, bootstrap(found["mixup"][measure]), bootstrap(found["zeta"][measure]))
+    print("zeta-mixup less mixup", verdict(found["zeta"][measure], found["mixup"][measure]))
+"""
+
+
+def _first(count: int) -> str:
+    return f"data.first_of_each_class(max(1, {count} // data.num_classes)).take(slice({count}))"
+
+
 def load_code(settings: Settings) -> tuple[str, str]:
     """The module that loads the data, and the call that does it."""
     if _is_manifold(settings.view, settings.data):
         return "manifolds", f"manifolds.load({settings.data!r}, seed=0)"
     own = _own.get(settings.data)
     name, here = (own.name, "  # your file, in the folder you run this in") if own else (settings.data, "")
-    limit = MANY if settings.view == "dimension" else _few(settings.data)
+    count = SAMPLES if settings.view == "realism" else TILES
+    limit = MANY if settings.view == "dimension" else _few(settings.data, count)
     return "images", f"images.load({name!r}, limit={limit}){here}"
 
 
@@ -126,6 +152,11 @@ def _mix(view: str, name: str, method: Method, seed: int) -> Mixed:
     else:
         recipe = _recipe(method, len(samples), seed)
     return Mixed(recipe, recipe.apply(samples.x), recipe.apply_labels(samples.y, samples.num_classes))
+
+
+def everything(name: str) -> Dataset:
+    """All pictures listed under a name."""
+    return _own[name] if name in _own else images.load(name)
 
 
 def keep(name: str, dataset: Dataset) -> None:
@@ -144,9 +175,10 @@ def _load(view: str, name: str) -> Dataset:
         return manifolds.load(name, seed=0)
     if view == "dimension":
         return _enough(_own[name].take(slice(MANY)) if name in _own else images.load(name, limit=MANY))
-    everything = _own[name] if name in _own else images.load(name, limit=_few(name))
-    first = everything.first_of_each_class(max(1, TILES // everything.num_classes))
-    return _enough(first.take(slice(TILES)))
+    count = SAMPLES if view == "realism" else TILES
+    every = _own[name] if name in _own else images.load(name, limit=_few(name, count))
+    first = every.first_of_each_class(max(1, count // every.num_classes))
+    return _enough(first.take(slice(count)))
 
 
 def _is_manifold(view: str, name: str) -> bool:
@@ -154,9 +186,9 @@ def _is_manifold(view: str, name: str) -> bool:
     return view == "manifolds" or (view == "dimension" and name in manifolds.MANIFOLDS)
 
 
-def _few(name: str) -> int | None:
-    """Of a folder only as many pictures are read as are shown; they are taken evenly from its classes."""
-    return None if name in images.IMAGES or name in _own or name.endswith(".npz") else TILES
+def _few(name: str, count: int = TILES) -> int | None:
+    """Of a folder only as many pictures are read as are mixed; they are taken evenly from its classes."""
+    return None if name in images.IMAGES or name in _own or name.endswith(".npz") else count
 
 
 def _enough(dataset: Dataset) -> Dataset:

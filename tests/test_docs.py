@@ -13,6 +13,8 @@ import pytest
 import torch
 
 import zmix_core
+from zmix_core import images
+from zmix_core.cli import main
 
 ROOT = Path(__file__).parent.parent
 MODULES = ["zmix_core", *(m.name for m in pkgutil.walk_packages(zmix_core.__path__, "zmix_core."))]
@@ -47,3 +49,22 @@ def test_the_readme_shows_the_table_that_its_command_prints():
     from dashboard.table import table
 
     assert table() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?\d+\.\d+", text)]
+
+
+def test_the_readme_shows_the_realism_that_its_command_prints(capsys):
+    """To within what another machine rounds otherwise, for the sets that are here."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"`zmix (realism .*?)`", readme).group(1).split()
+    shown = readme.split("<!-- zmix realism -->\n")[1].split("\n<!-- end -->")[0].split("\n\n|")
+    names = command[1 : command.index("--samples")]
+    assert len(shown) == len(names)
+    for name, part in zip(names, shown, strict=True):
+        if name in images.available():
+            assert main([command[0], name, *command[1 + len(names) :]]) == 0
+            printed = capsys.readouterr().out
+            assert re.findall(r"\*[a-zA-Z0-9<. -]+\*", printed) == re.findall(r"\*[a-zA-Z0-9<. -]+\*", part)
+            assert numbers(printed) == pytest.approx(numbers(part), rel=0.02, abs=0.11)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from recipe_cases import as_rows, chunked, circulant, explicit, samples, some_weights
 
 from zmix_core import recipe as recipe_module
+from zmix_core.products import dense, gather
 from zmix_core.recipe import CirculantRecipe, Recipe
 from zmix_core.weights import zeta_weights
 
@@ -101,24 +102,14 @@ def test_small_chunks_change_nothing(case, elements, monkeypatch):
     assert_mixed(case.recipe.apply(x), mix(case.parents, case.weights, x))
 
 
-def test_wide_samples_are_gathered_some_columns_at_a_time(case, monkeypatch):
-    x = samples(case.recipe.m, 300).requires_grad_()
-    monkeypatch.setattr(recipe_module, "CACHE", 1)
-    gathered = case.recipe._gather(torch.arange(case.recipe.size), x)
-    assert_mixed(gathered, mix(case.parents, case.weights, x.detach()))
-    gathered.sum().backward()
-    assert x.grad is not None
-    assert x.grad.sum().item() == pytest.approx(300 * case.recipe.size)
-
-
 def test_every_path_gives_the_same_answer(case):
     x = samples(case.recipe.m, 6)
-    index = torch.arange(case.recipe.size)
+    parents, weights = case.recipe.rows(torch.arange(case.recipe.size))
     ways = [
-        case.recipe._gather(index, x),
-        case.recipe._matrix(index, x.dtype) @ x,
+        gather(parents, weights, x),
+        dense(case.recipe.matrix(), x),
         case.recipe._mix(x),
-        Recipe._mix(case.recipe, x),
+        torch.cat([product(x) for product in Recipe._products(case.recipe, x.dtype)]),
         Recipe(case.recipe.parents, case.recipe.weights, case.recipe.m).apply(x),
     ]
     for way in ways:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -137,7 +138,9 @@ class ZetaMixup(Method):
             Eq. 3 to the letter, any sample may come first.
         scheme: ``"independent"`` draws every row by itself; ``"circulant"`` takes all rows from one random
             ring: each row alone is distributed just the same and W is doubly stochastic, but rows depend
-            on one another. Only the latter is fast where N and m are both in the thousands.
+            on one another. Only the latter is fast where N and m are both in the thousands. Independent
+            rows then take time with the square of m, but never more than half a GB beside the samples and
+            the result: they are drawn and applied in chunks.
 
     Raises:
         ValueError: A setting is not as said above; from `draw`, N above m.
@@ -170,7 +173,7 @@ class ZetaMixup(Method):
                 "or n=None to mix all of them."
             )
         dtype = torch.float32 if at.type == "mps" else torch.float64
-        weights = zeta_weights(n, self.gamma, dtype=dtype, device=at)
+        weights = _series(n, float(self.gamma), dtype, at).clone()
         if self.scheme == "circulant":
             ring = torch.randperm(m, generator=generator, device=at)
             if self.anchor == "self":
@@ -180,10 +183,9 @@ class ZetaMixup(Method):
             return CirculantRecipe(ring, start, weights)
         rows = _Rows(m, n, self.anchor == "self")
         if m * n <= KEEP:
-            parents = torch.cat(
-                [rows.draw(index, generator) for index in torch.arange(m, device=at).split(rows.per_chunk)]
-            )
-            return Recipe(parents, weights, m)
+            parts = torch.arange(m, device=at).split(rows.per_chunk)
+            drawn = [rows.draw(index, generator) for index in parts]
+            return Recipe._drawn(drawn[0] if len(drawn) == 1 else torch.cat(drawn), weights, m)
         chunks = math.ceil(m / rows.per_chunk)
         seeds = torch.randint(2**63 - 1, (chunks,), generator=generator, device=at).tolist()
         return ChunkedRecipe(rows.draw, seeds, rows.per_chunk, weights, m, at)
@@ -235,6 +237,12 @@ class _Rows:
             return drawn
         own = index.unsqueeze(1)
         return torch.cat([own, drawn + (drawn >= own)], dim=1)
+
+
+@lru_cache(maxsize=32)
+def _series(n: int, gamma: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The weights where they are needed: brought to an accelerator once, as it is waited for each time."""
+    return zeta_weights(n, gamma, dtype=dtype, device=device)
 
 
 METHODS: dict[str, type[Method]] = {"erm": ERM, "mixup": Mixup, "zeta-mixup": ZetaMixup}

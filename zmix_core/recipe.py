@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from zmix_core.arguments import must_be_tensor
 from zmix_core.device import resolve_device
 from zmix_core.labels import one_hot
+from zmix_core.products import Product, by_columns, circular, dense, gather, memory_order, must_take
 
 __all__ = ["ChunkedRecipe", "CirculantRecipe", "Recipe"]
 
@@ -55,6 +56,12 @@ class Recipe:
         self.m = m
         self._parents = parents
         self.weights = _checked(weights, *parents.shape)
+
+    @classmethod
+    def _drawn(cls, parents: Tensor, weights: Tensor, m: int) -> Recipe:
+        recipe = cls.__new__(cls)  # what a method made is right; to look through it would take as long again
+        recipe.m, recipe._parents, recipe.weights = m, parents, weights
+        return recipe
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: M = {self.size} outputs of N = {self.n} of m = {self.m} samples>"
@@ -108,19 +115,22 @@ class Recipe:
         """W, ``(M, m)``: row k holds the weight of every sample in output k; rows sum to 1."""
         return self._matrix(torch.arange(self.size, device=self.device), dtype)
 
-    def apply(self, x: Tensor) -> Tensor:
+    def apply(self, x: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Mix samples: ``out[k] = sum over r of weights[k, r] * x[parents[k, r]]`` (Eq. 2).
 
         Args:
             x: ``(m, ...)``, any rank. float32 and float64 are mixed as they are, float16 and bfloat16
                 in float32 and rounded once; uint8 pictures count as 0..255 and bool as 0 and 1.
+            out: Where the result is written: shape, dtype and device of what would be returned. It may be
+                ``x`` itself, which is then mixed in place. Gradients do not flow through.
 
         Returns:
             ``(M, ...)`` in the dtype, device and memory format of ``x``; float32 for uint8 (in 0..1)
-            and for bool. Gradients flow through.
+            and for bool. Gradients flow through. Where ``out`` is given, ``out``.
 
         Raises:
-            ValueError: ``x`` has not m samples, or holds other integers or complex numbers.
+            ValueError: ``x`` has not m samples, or holds other integers or complex numbers; ``out`` does
+                not fit, or a gradient is needed.
         """
         must_be_tensor(x, "x")
         if x.ndim == 0 or len(x) != self.m:
@@ -128,23 +138,24 @@ class Recipe:
                 f"x has shape {tuple(x.shape)}; expected m = {self.m} samples along its first dimension, "
                 "the number the recipe was drawn for."
             )
-        if x.dtype == torch.uint8:
-            x = x.to(torch.float32) / 255
-        elif x.dtype == torch.bool:
-            x = x.to(torch.float32)
-        if not x.is_floating_point():
+        if not (x.is_floating_point() or x.dtype in (torch.uint8, torch.bool)):
             raise ValueError(
                 f"x has dtype {x.dtype}; expected floating point, uint8 or bool. Turn other numbers into "
                 "floats; for integer labels use apply_labels(y, num_classes)."
             )
-        work = x.dtype if x.dtype == torch.float64 else torch.float32
-        order = _memory_order(x)
+        order = memory_order(x)
         flat = x.permute(order).reshape(self.m, math.prod(x.shape[1:]))
         here = self if self.device == x.device else self.to(x.device)
-        # Samples of no width stay so; embedding_bag would refuse them.
-        mixed = here._mix(flat.to(work)).to(x.dtype) if flat.numel() else flat[:1].expand(self.size, 0)
-        shape = [self.size, *(x.shape[d] for d in order[1:])]
-        return mixed.reshape(shape).permute([order.index(d) for d in range(x.ndim)])
+        if out is not None:
+            must_take(out, (self.size, *x.shape[1:]), x)
+            lies = out.permute(order)
+            apart = out.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
+            if lies.is_contiguous() and (apart or (out is x and here._in_one)):
+                here._mix(flat, lies.view(self.size, flat.shape[1]))
+                return out
+        mixed = here._mix(flat).reshape([self.size, *(x.shape[d] for d in order[1:])])
+        mixed = mixed.permute([order.index(d) for d in range(x.ndim)])
+        return mixed if out is None else out.copy_(mixed)
 
     def apply_labels(self, y: Tensor, num_classes: int | None = None) -> Tensor:
         """Mix labels by the same weights as the samples (Eq. 2).
@@ -170,23 +181,36 @@ class Recipe:
     def _rows(self, index: Tensor) -> Tensor:
         return self._parents[index]
 
-    def _mix(self, flat: Tensor) -> Tensor:
-        """W @ flat for ``(m, D)`` in a dtype to compute in, by the cheaper of two ways."""
-        if 4 * self.n <= self.m:
-            return torch.cat([self._gather(index, flat) for index in self._chunks(self.n)])
-        return torch.cat([self._matrix(index, flat.dtype) @ flat for index in self._chunks(self.m)])
+    @property
+    def _gathers(self) -> bool:
+        """Whether N is so small that parents are gathered, and not all samples multiplied with W."""
+        return 4 * self.n <= self.m
 
-    def _gather(self, index: Tensor, flat: Tensor) -> Tensor:
-        parents, weights = self.rows(index)
-        per_sample = weights.to(flat.dtype).contiguous()
-        columns = max(16, CACHE // len(flat))
-        if flat.device.type != "cpu" or flat.shape[1] <= 2 * columns:
-            columns = flat.shape[1]
-        mixed = [
-            F.embedding_bag(parents, part.contiguous(), per_sample_weights=per_sample, mode="sum")
-            for part in flat.split(columns, dim=1)
-        ]
-        return mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)
+    @property
+    def _in_one(self) -> bool:
+        """Whether there is but one product, so that samples can be overwritten once it has seen them."""
+        return len(list(self._chunks(self.n if self._gathers else self.m))) == 1
+
+    def _products(self, dtype: torch.dtype) -> Iterator[Product]:
+        """The product of W with samples ``(m, D)``, some rows after the others, the cheaper way."""
+        for index in self._chunks(self.n if self._gathers else self.m):
+            if self._gathers:
+                yield partial(gather, *self.rows(index))
+            else:
+                yield partial(dense, self._matrix(index, dtype))
+
+    def _mix(self, flat: Tensor, out: Tensor | None = None) -> Tensor:
+        """W @ flat for ``(m, D)``; floats keep their dtype, and no more than some columns are widened."""
+        work = torch.float64 if flat.dtype == torch.float64 else torch.float32
+        width = self._width(flat, plain=flat.dtype == work and out is None)
+        return by_columns(self._products(work), flat, work, self.size, width, out)
+
+    def _width(self, flat: Tensor, plain: bool) -> int:
+        """How many columns to mix at a time; ``plain``: they are neither widened nor written elsewhere."""
+        columns = max(16, CACHE // self.m)
+        at_once = plain and not self._gathers and self.size * self.m <= CHUNK
+        whole = at_once or flat.device.type != "cpu" or flat.shape[1] <= 2 * columns
+        return flat.shape[1] if whole else columns
 
     def _matrix(self, index: Tensor, dtype: torch.dtype) -> Tensor:
         parents, weights = self.rows(index)
@@ -230,24 +254,23 @@ class CirculantRecipe(Recipe):
         steps = torch.arange(self.n, device=self.device)
         return self._ring[(self._start[index].unsqueeze(1) + steps) % self.m]
 
-    def _mix(self, flat: Tensor) -> Tensor:
-        if self.weights.ndim == 2 or (4 * self.n <= self.m and self.n <= 64):
-            return super()._mix(flat)
-        # Correlation along the ring: every output of it, then the ones that were asked for.
-        kernel = torch.zeros(self.m, 1, dtype=flat.dtype, device=flat.device)
-        kernel[: self.n, 0] = self.weights.to(flat.dtype)
-        spectrum = torch.fft.rfft(kernel, dim=0).conj()
+    @property
+    def _convolves(self) -> bool:
+        return self.weights.ndim == 1 and (4 * self.n > self.m or self.n > 64)
 
-        def correlate(part: Tensor) -> Tensor:
-            mixed = torch.fft.irfft(torch.fft.rfft(part, dim=0) * spectrum, n=self.m, dim=0)
-            # Its rounding would carry a soft label below 0, and its logarithm to NaN. A mix never leaves the
-            # range of what it mixes; the gradient is that of the exact product.
-            with torch.no_grad():
-                stray = mixed.clamp(*part.aminmax(dim=0)) - mixed
-            return mixed + stray
+    @property
+    def _in_one(self) -> bool:
+        return self._convolves or super()._in_one
 
-        columns = flat[self._ring].split(max(1, CHUNK // self.m), dim=1)
-        return torch.cat([correlate(part) for part in columns], dim=1)[self._start]
+    def _products(self, dtype: torch.dtype) -> Iterator[Product]:
+        if self._convolves:
+            yield circular(self._ring, self._start, self.weights, dtype)
+        else:
+            yield from super()._products(dtype)
+
+    def _width(self, flat: Tensor, plain: bool) -> int:
+        elements = CACHE if flat.device.type == "cpu" else CHUNK
+        return max(1, elements // self.m) if self._convolves else super()._width(flat, plain)
 
 
 class ChunkedRecipe(Recipe):
@@ -325,14 +348,3 @@ def _checked(weights: Tensor, size: int, n: int) -> Tensor:
                 f"{float(sums.min()):.4g} to {float(sums.max()):.4g}; expected none below 0 and sums of 1."
             )
     return weights
-
-
-def _memory_order(x: Tensor) -> list[int]:
-    """The dimensions of x in the order they lie in memory, so that flattening a batch copies nothing."""
-    for channels_last, order in (
-        (torch.channels_last, [0, 2, 3, 1]),
-        (torch.channels_last_3d, [0, 2, 3, 4, 1]),
-    ):
-        if x.ndim == len(order) and not x.is_contiguous() and x.is_contiguous(memory_format=channels_last):
-            return order
-    return list(range(x.ndim))

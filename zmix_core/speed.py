@@ -102,7 +102,8 @@ def provenance(measured: Mapping[str, Any]) -> str:
     """What `machine` says, in a sentence."""
     versions = ", ".join(f"{name} {number}" for name, number in measured["versions"].items())
     threads = f"{measured['threads']} thread{'s' if measured['threads'] > 1 else ''}"
-    return f"{measured['date']}, {measured['processor']}, {threads}; {versions}."
+    device = "" if measured["device"] == "cpu" else f" ({measured['device']})"
+    return f"{measured['date']}, {measured['processor']}{device}, {threads}; {versions}."
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -34,6 +34,8 @@ class ZetaMixUp(nn.Module):
         scheme: See `zmix_core.methods.ZetaMixup`.
         labels_getter: Finds the labels in what the transform is called with. ``"default"``: the second
             item, or in a dict the key ``labels``, else the first key with ``label`` in it.
+        inplace: Mix into the tensor of samples that comes in, which saves a batch of memory. It has to hold
+            floats and to need no gradient; the labels are new all the same.
         seed: Of the private generator. By default it is taken from torch's global generator at first use,
             so that `torch.manual_seed` decides. A loader's workers each draw differently, and differently
             in every epoch; they follow the loader's own generator.
@@ -58,6 +60,7 @@ class ZetaMixUp(nn.Module):
         anchor: Literal["self", "random"] = "self",
         scheme: Literal["independent", "circulant"] = "independent",
         labels_getter: Literal["default"] | Callable[[Any], Tensor] = "default",
+        inplace: bool = False,
         seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -67,6 +70,7 @@ class ZetaMixUp(nn.Module):
         self.num_classes = num_classes
         self.p = p
         self.labels_getter = _find_labels if labels_getter == "default" else labels_getter
+        self.inplace = inplace
         self.seed = seed
         self._worker: int | None = None
         self._generators: dict[torch.device, torch.Generator] = {}
@@ -112,7 +116,8 @@ class ZetaMixUp(nn.Module):
         mixes = torch.rand((), generator=self._generator(torch.device("cpu"))) < self.p
         method: Method = self._method_for(len(y)) if mixes else ERM()
         recipe = method.draw(len(y), generator=self._generator(x.device))
-        return recipe.apply(x), recipe.apply_labels(y.to(x.device)).to(y.device)
+        mixed = recipe.apply(x, out=x if self.inplace else None)
+        return mixed, recipe.apply_labels(y.to(x.device)).to(y.device)
 
     def _method_for(self, m: int) -> ZetaMixup:
         n = self.method.n

@@ -7,6 +7,7 @@ from dashboard.components.choice import Choice
 from dashboard.components.classes import Classes
 from dashboard.components.dial import Dial
 from dashboard.components.entry import Entry
+from dashboard.components.findings import Findings
 from dashboard.components.meter import Meter
 from dashboard.components.mosaic import Mosaic
 from dashboard.components.notice import Notice
@@ -24,6 +25,7 @@ __all__ = [
     "Classes",
     "Dial",
     "Entry",
+    "Findings",
     "Meter",
     "Mosaic",
     "Notice",

@@ -26,21 +26,25 @@ export function render({model}) {
   const room = (names) => `${Math.min(22, Math.max(...names.map((name) => name.length + 1), 2))}ch`
 
   function draw() {
-    const {title, hint, labels, parents, more, tile} = model.card
+    const {title, hint, labels, parents, more, tile, oracle, judged} = model.card
     const pixels = numbers(Uint8Array, model.pixels)
     if (!title) {
       root.replaceChildren(make("p", {className: "hint"}, hint ?? ""))
       return
     }
+    root.classList.add("used")  // from now on it keeps its room, so that nothing below it moves
     const left = make("div", {className: "what"})
     if (tile) left.append(picture(pixels, tile, 0, 140))
-    left.append(make("div", {className: "soft"}, ...labels.map(([name, share, colour]) => bar(name, share, colour, share.toFixed(3)))))
+    const shares = (rows) => rows.map(([name, share, colour]) => bar(name, share, colour, share.toFixed(3)))
+    const soft = make("div", {className: "soft"}, ...(oracle ? [make("h4", {}, "Soft label")] : []), ...shares(labels))
+    if (oracle) soft.append(make("h4", {}, "The oracle's prediction"), ...shares(oracle), make("p", {className: "hint"}, judged))
+    left.append(soft)
     const right = make("ol", {className: "parents"}, ...parents.map(([name, weight, colour], i) => {
       const item = make("li", {}, bar(name, weight, colour, weight.toFixed(4)))
       if (tile) item.prepend(picture(pixels, tile, i + 1, 44))
       return item
     }))
-    left.style.setProperty("--name", room(labels.map(([name]) => name)))
+    left.style.setProperty("--name", room([...labels, ...(oracle ?? [])].map(([name]) => name)))
     right.style.setProperty("--name", room(parents.map(([name]) => name)))
     root.replaceChildren(make("div", {}, make("h3", {}, title), left),
       make("div", {className: "from"}, make("h3", {}, "Its parents, w₁ first"), right, make("p", {className: "hint"}, more)))

@@ -103,10 +103,26 @@ class MixView:
             margin=(0, 0, 10, 0),
             sizing_mode="stretch_width",
         )
-        return pn.Column(above, row, self.card, sizing_mode="stretch_width", margin=(12, 0))
+        return pn.Column(
+            above,
+            row,
+            *self.between(),
+            self.card,
+            *self.below(),
+            sizing_mode="stretch_width",
+            margin=(12, 0),
+        )
 
     def controls(self) -> list[pn.viewable.Viewable]:
         """What stands above the pictures."""
+        return []
+
+    def between(self) -> list[pn.viewable.Viewable]:
+        """What stands between the pictures and the card."""
+        return []
+
+    def below(self) -> list[pn.viewable.Viewable]:
+        """What stands below the card."""
         return []
 
     def _point(self, name: str, k: int) -> None:

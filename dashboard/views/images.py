@@ -2,48 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import panel as pn
 import torch
 from torch import Tensor
 
-from dashboard import mixes
+from dashboard import mixes, scores
 from dashboard.colours import palette
 from dashboard.components import Mosaic
-from dashboard.state import Settings
+from dashboard.realism_panel import Realism
+from dashboard.scores import Found
+from dashboard.state import Settings, State
 from dashboard.views.base import MixView
 from dashboard.words import SHOWN, TITLES, file_name, number, setting
-from zmix_core.realism import spread
+from zmix_core.oracle import Oracle
+from zmix_core.realism import measure, spread
 
 __all__ = ["Images"]
+
+FOLLOW = 0.3
+"""Seconds after which what the oracle says is brought up to date even if another gamma waits."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What is on screen at once."""
+    """What is on screen at once; what the oracle says, or why there is none, where there was time for it."""
 
     settings: Settings
     mixed: dict[str, mixes.Mixed]
     tiles: dict[str, Tensor]
+    found: Found | None = None
+    without: str = ""
+    unfinished: bool = False
 
 
 class Images(MixView):
-    """Three grids of pictures."""
+    """Three grids of pictures, and below them what an oracle says of such pictures."""
 
     name = "images"
     title = "Images"
     hint = "Point at a picture, or press an arrow key in a grid, to see its soft label and its parents."
+
+    go_on: Callable[[], None] = staticmethod(lambda: None)
+    """Called to have what is on screen computed again."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self.realism = Realism(again=lambda: self.go_on())
+        self._judged = 0.0
 
     def panel(self, name: str) -> Mosaic:
         """See `MixView.panel`."""
         return Mosaic(title=TITLES[name], sizing_mode="stretch_width", margin=0)
 
     def compute(self, settings: Settings) -> Iterator[Frame]:
-        """One frame: a hundred pictures take no time."""
+        """The pictures first, then what the oracle says of a thousand such pictures."""
         settings = mixes.fit(settings)
         mixed = mixes.mix(settings)
-        yield Frame(settings, mixed, {name: _tiles(m.x) for name, m in mixed.items()})
+        tiles = {name: _tiles(m.x) for name, m in mixed.items()}
+        yield Frame(settings, mixed, tiles, unfinished=time.monotonic() - self._judged > FOLLOW)
+        try:
+            found, without = scores.found(settings, scores.judge(settings)), ""
+        except (OSError, ValueError) as error:
+            found, without = None, str(error)
+        yield Frame(settings, mixed, tiles, found, without)
+        self._judged = time.monotonic()
+
+    def ready(self, gamma: float) -> bool:
+        """See `MixView.ready`."""
+        return self.settings is not None and self.settings.gamma == gamma
 
     def show(self, frame: Frame) -> None:
         """See `MixView.show`."""
@@ -66,19 +96,57 @@ class Images(MixView):
                 **_words(name, frame.settings, mixed),
                 **({"pointed": -1} if new else {}),
             )
+        if frame.found is not None:
+            self.realism.show(frame.found)
+        elif frame.without:
+            self.realism.refuse(frame.settings, frame.without)
+
+    def between(self) -> list[pn.viewable.Viewable]:
+        """See `MixView.between`."""
+        return [self.realism.above()]
+
+    def below(self) -> list[pn.viewable.Viewable]:
+        """See `MixView.below`."""
+        return [self.realism.below()]
 
     def show_card(self, card: dict, mixed: mixes.Mixed, k: int, pairs: list[tuple[int, float]]) -> None:
-        """The recipe with its pictures: the sample, then its parents."""
+        """The recipe with its pictures, the sample, then its parents; and what the oracle says of it."""
         name = next(name for name, other in self.mixed.items() if other is mixed)
         parents = torch.tensor([parent for parent, _ in pairs[:SHOWN]])
         pixels = torch.cat([self.tiles[name][k : k + 1], self.tiles["original"][parents]])
-        self.card.param.update(card={**card, "tile": list(pixels.shape[1:])}, pixels=pixels.numpy().tobytes())
+        card = {**card, "tile": list(pixels.shape[1:]), **self._said(mixed, k)}
+        self.card.param.update(card=card, pixels=pixels.numpy().tobytes())
+
+    def code(self) -> str:
+        """See `MixView.code`; with what the oracle says, where there is one of that name."""
+        known = self.realism.found is not None and not scores.trained_here(self.settings)
+        return super().code() + (mixes.judged_code(self.settings) if known else "")
+
+    def _said(self, mixed: mixes.Mixed, k: int) -> dict[str, object]:
+        """The oracle's prediction for one picture, for its card."""
+        try:
+            oracle = scores.judge(self.settings)
+        except (OSError, ValueError):
+            return {}
+        return _prediction(oracle, mixed.x[k : k + 1], mixed.y[k : k + 1])
 
     def _table(self, name: str) -> tuple[list[str], Iterator[list]]:
         mixed, classes = self.mixed[name], mixes.data(self.settings).classes
         flat = mixed.x.flatten(1)
         header = [f"label {c}" for c in classes] + [f"pixel {i}" for i in range(flat.shape[1])]
         return header, ([*y, *x] for x, y in zip(flat.tolist(), mixed.y.tolist(), strict=True))
+
+
+def _prediction(oracle: Oracle, x: Tensor, soft: Tensor) -> dict[str, object]:
+    shares = oracle.predict(x)[0]
+    said = {key: float(value) for key, value in measure(x, soft, oracle).items()}
+    colours = palette(len(shares))
+    likely = [c for c in range(len(shares)) if shares[c] >= 0.0005]
+    wrong = "another class than the label's first" if said["label errors"] else "the label's first class"
+    return {
+        "oracle": [[oracle.classes[c], float(shares[c]), colours[c]] for c in likely],
+        "judged": f"H {number(said['H'])}, CE {number(said['CE'])} nats; it sees {wrong}.",
+    }
 
 
 def _tiles(x: Tensor) -> Tensor:

@@ -11,10 +11,12 @@ import panel as pn
 import torch
 from torch import Tensor
 
-from dashboard import mixes
+from dashboard import mixes, scores
 from dashboard.colours import blend, ramp, rgba
-from dashboard.components import Action, Choice, Scatter
+from dashboard.components import Action, Choice, Findings, Scatter
 from dashboard.live import Shelf
+from dashboard.realism_words import verdicts
+from dashboard.scores import Found
 from dashboard.state import Settings, State
 from dashboard.views.base import MixView
 from dashboard.words import TITLES, file_name, number, percent, setting, spread_words
@@ -22,7 +24,7 @@ from zmix_core.dimension import Level, local_id
 from zmix_core.labels import one_hot
 from zmix_core.manifolds import MANIFOLDS
 from zmix_core.projection import principal_axes
-from zmix_core.realism import label_errors, spread
+from zmix_core.realism import spread
 
 __all__ = ["Manifolds"]
 
@@ -46,6 +48,7 @@ class Frame:
     points: dict[str, bytes]
     colours: dict[str, tuple[bytes, Paint]]
     words: dict[str, tuple[list, str]] | None
+    found: Found | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ class Manifolds(MixView):
         state.param.watch(self._offer, ["colours", "ks"])
         self._offer()
         self._painted: dict[str, Paint] = {}
+        self.verdicts = Findings(
+            label="ζ-mixup beside mixup, from the manifold's formula",
+            sizing_mode="stretch_width",
+            margin=(14, 0, 20, 0),
+        )
         for panel in self.panels.values():
             panel.camera = list(state.camera)
             panel.param.watch(lambda event: setattr(state, "camera", event.new), "camera")
@@ -102,8 +110,12 @@ class Manifolds(MixView):
         """What the colours are, and the paper's viewpoints."""
         return [self._colours, self._viewpoints]
 
+    def between(self) -> list[pn.viewable.Viewable]:
+        """See `MixView.between`."""
+        return [self.verdicts]
+
     def compute(self, settings: Settings) -> Iterator[Frame]:
-        """Points first; their local ID, and how far they stray, when there is time."""
+        """Points first; their local ID, how far they stray, and what that decides when there is time."""
         scene = _scene(settings.data)
         settings = mixes.fit(settings)
         mixed = mixes.mix(settings)
@@ -119,6 +131,7 @@ class Manifolds(MixView):
             yield Frame(settings, mixed, {}, self._paint({name: (m, k) for name, m in mixed.items()}), None)
         words = {name: _words(name, settings, m) for name, m in mixed.items()}
         yield Frame(settings, mixed, {}, {}, words)
+        yield Frame(settings, mixed, {}, {}, words, scores.found(settings, MANIFOLDS[settings.data]))
 
     def _paint(self, wanted: dict[str, Paint]) -> dict[str, tuple[bytes, Paint]]:
         """The colours of panels that have others so far."""
@@ -166,6 +179,8 @@ class Manifolds(MixView):
             if frame.words is not None:
                 values["caption"], values["summary"] = frame.words[name]
             panel.param.update(values)
+        if frame.found is not None:
+            self.verdicts.verdicts = verdicts(frame.found)
 
     def lines(self, panel: Scatter, pairs: list[tuple[int, float]]) -> None:
         """See `MixView.lines`."""
@@ -247,13 +262,10 @@ local_ids = Shelf(lambda mixed, k: local_id(mixed.x, k).count, 16)
 """Local ID of every point."""
 
 
-def _measure(data: str, mixed: mixes.Mixed) -> tuple[float, float, float]:
-    manifold = MANIFOLDS[data]
-    off, true_class = manifold.nearest(mixed.x)
-    return float(off.mean()), float(label_errors(mixed.y, true_class).float().mean()), spread(mixed.x)
-
-
-measured = Shelf(_measure, 16)
+def measured(data: str, mixed: mixes.Mixed) -> tuple[float, float, float]:
+    """Mean distance off the manifold, share of label errors, and spread."""
+    off, wrong = scores.measured(mixed, MANIFOLDS[data]).values()
+    return float(off.mean()), float(wrong.mean()), spread(mixed.x)
 
 
 def _words(name: str, settings: Settings, mixed: mixes.Mixed) -> tuple[list, str]:

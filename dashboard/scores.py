@@ -1,0 +1,93 @@
+"""Who judges the pictures on screen, and what is found on a thousand of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from dashboard import mixes
+from dashboard.live import Shelf
+from dashboard.state import Settings
+from zmix_core import oracle as oracles
+from zmix_core.manifolds import Manifold
+from zmix_core.oracle import Oracle
+from zmix_core.realism import Interval, bootstrap, measure, verdict
+
+__all__ = ["Found", "found", "judge", "keep", "measured", "trained_here"]
+
+KEPT = 8
+"""Oracles trained on this page that are kept in memory, for all sessions together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What is measured of each method's samples.
+
+    Args:
+        settings: What the samples come from.
+        measured: For each method, what `zmix_core.realism.measure` gives: ``(M,)`` each.
+        means: Their means with bootstrap intervals.
+        differences: ζ-mixup less mixup, output by output.
+        judge: How often who judges is right, in words.
+    """
+
+    settings: Settings
+    measured: dict[str, dict[str, Tensor]]
+    means: dict[str, dict[str, Interval]]
+    differences: dict[str, Interval]
+    judge: str = ""
+
+
+def judge(settings: Settings) -> Oracle:
+    """The oracle for the pictures.
+
+    Raises:
+        FileNotFoundError: There is none for them.
+        ValueError: There is one, but it is damaged, or knows other pictures.
+    """
+    data = mixes.data(settings)
+    oracle = _trained.get(settings.data)
+    if oracle is None:
+        path = oracles.find(data.name)
+        oracle = _loaded(path, path.stat().st_mtime_ns)
+    oracle.check(data)
+    return oracle
+
+
+def keep(name: str, oracle: Oracle) -> None:
+    """Take an oracle for the pictures listed under a name, until newer ones take its place."""
+    _trained[name] = oracle
+    while len(_trained) > KEPT:
+        _trained.popitem(last=False)
+
+
+def trained_here(settings: Settings) -> bool:
+    """Whether the oracle for the pictures was trained on this page, and lies in no file."""
+    return settings.data in _trained
+
+
+def found(settings: Settings, judge: Oracle | Manifold) -> Found:
+    """What the judge says of the samples on the tab; of pictures, of a thousand made the same way."""
+    if settings.view == "images":
+        settings = replace(settings, view="realism")
+    mixed = mixes.mix(settings)
+    values = {name: measured(m, judge) for name, m in mixed.items()}
+    means = {name: _means(m, judge) for name, m in mixed.items()}
+    ours, theirs = values["zeta"], values["mixup"]
+    differences = {key: verdict(ours[key], theirs[key]) for key in ours}
+    return Found(settings, values, means, differences, getattr(judge, "accuracy", ""))
+
+
+def _make_means(mixed: mixes.Mixed, judge: Oracle | Manifold) -> dict[str, Interval]:
+    values = measured(mixed, judge)
+    return dict(zip(values, bootstrap(torch.stack(list(values.values()), dim=1)), strict=True))
+
+
+_trained: OrderedDict[str, Oracle] = OrderedDict()
+_loaded = Shelf(lambda path, _: oracles.load(path), KEPT)
+measured = Shelf(lambda mixed, judge: measure(mixed.x, mixed.y, judge), 24)
+"""What a judge says of each sample of a method, kept for all sessions."""
+_means = Shelf(_make_means, 24)
