@@ -61,15 +61,11 @@ def root(tmp_path, monkeypatch):
             (np.arange(count, dtype=int) % 10 + 1).astype("u1").tobytes(),
         )
     write(tmp_path / "stl10_binary/class_names.txt", "\n".join(f"stl_{k}" for k in range(10)).encode())
-    imagenette = type(images.IMAGES["imagenette"])
-    for split, folder in (("train", "train"), ("test", "val")):
-        for synset in imagenette.names:
-            picture(tmp_path / "imagenette2-160" / folder / synset / f"{split}.JPEG", (200, 160))
-    monkeypatch.setattr(
-        imagenette,
-        "parts",
-        lambda self, split: {f"imagenette2-160/{'train' if split == 'train' else 'val'}": 10},
-    )
+    for kind in map(type, (images.IMAGES["imagenette"], images.IMAGES["imagewoof"])):
+        for split, folder in (("train", "train"), ("test", "val")):
+            for synset in kind.names:
+                picture(tmp_path / kind.folder / folder / synset / f"{split}.JPEG", (200, 160))
+        monkeypatch.setattr(kind, "counts", {"train": 10, "test": 10})
     return tmp_path
 
 
@@ -195,6 +191,7 @@ def test_available_lists_what_is_whole(root):
     (root / "MNIST/raw/t10k-labels-idx1-ubyte").unlink()
     os.truncate(root / "stl10_binary/test_X.bin", 100)
     (root / "imagenette2-160/val/n01440764/test.JPEG").unlink()
+    (root / "imagewoof2-160/val/n02115641/test.JPEG").unlink()
     assert images.available(root) == ["digits", "fashion-mnist", "cifar10", "cifar100"]
     assert images.default(root) == "digits"
 
@@ -209,7 +206,7 @@ def test_missing(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [name for name in LIBRARY if name != "imagenette"])
+@pytest.mark.parametrize("name", [name for name in LIBRARY if not images.IMAGES[name].resizable])
 def test_truncated(root, name):
     part, size = next(iter(images.IMAGES[name].parts("train").items()))
     os.truncate(root / part, 1234)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zmix_core import images, manifolds, speed_id
+from zmix_core import cli, images, manifolds, speed_id
 from zmix_core.dimension import curve, local_id
 from zmix_core.speed import Timing, beside, machine, markdown, seconds
 from zmix_core.speed_id import Case, Reference, agreement, cases, curve_row, local_row, measure, steps, table
@@ -264,12 +264,18 @@ def test_cifar_from_a_folder(tmp_path):
 # The README
 
 
-def test_the_readme_shows_what_was_measured():
-    measured = json.loads((ROOT / "notebooks/figures/speed_id.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks/figures").glob("*.json")), ids=lambda p: p.stem)
+def test_the_readme_shows_what_was_measured(path, capsys):
+    name = path.stem.replace("_", " ")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme.split("<!-- zmix speed id -->\n")[1].split("\n<!-- end -->")[0]
-    assert shown.strip() == table(measured)
-    assert len(measured["rows"]) >= 6
+    shown = readme.split(f"<!-- {name} -->\n")[1].split("\n<!-- end -->")[0]
+    if name == "latency":
+        from dashboard.latency_table import table as as_table
+
+        print(as_table(json.loads(path.read_text(encoding="utf-8"))))
+    else:
+        assert cli.main(["speed", "table", str(path)]) == 0
+    assert shown.strip() == capsys.readouterr().out.strip()
 
 
 def test_a_reference_that_differs_is_counted(monkeypatch):

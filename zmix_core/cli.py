@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zmix_core.training.commands import data_check, data_fetch, data_list
+
 __all__ = ["COMMANDS", "main"]
 
 Run = Callable[[argparse.Namespace], None]
@@ -150,6 +152,7 @@ COMMANDS: dict[str, Command | dict[str, Command]] = {
         "train": speed_of("train", "what mixing adds to a step of training ResNet-18"),
         "table": speed_table,
     },
+    "data": {"list": data_list, "check": data_check, "fetch": data_fetch},
 }
 
 

@@ -196,6 +196,8 @@ class Imagenette(ImageSet):
     """Imagenette at 160 pixels, read like a user's own folder; its validation partition is ``"test"``."""
 
     resizable = True
+    folder = "imagenette2-160"
+    counts = {"train": 9_469, "test": 3_925}  # noqa: RUF012  (never written to)
     # Table A2 of the paper.
     names = {  # noqa: RUF012  (never written to)
         "n01440764": "tench",
@@ -211,7 +213,7 @@ class Imagenette(ImageSet):
     }
 
     def parts(self, split: str) -> dict[str, int | None]:
-        return {"imagenette2-160/train": 9_469} if split == "train" else {"imagenette2-160/val": 3_925}
+        return {f"{self.folder}/{'train' if split == 'train' else 'val'}": self.counts[split]}
 
     def read(self, root: Path, split: str, limit: int | None, size: int | None) -> Samples:
         (part,) = self.parts(split)
@@ -222,6 +224,33 @@ class Imagenette(ImageSet):
         from torchvision import datasets
 
         datasets.Imagenette(folder, size="160px", download=True)
+
+
+class Imagewoof(Imagenette):
+    """Imagenette's sibling of ten breeds of dogs, on the same host."""
+
+    folder = "imagewoof2-160"
+    counts = {"train": 9_025, "test": 3_929}  # noqa: RUF012  (never written to)
+    # Table A2 of the paper.
+    names = {  # noqa: RUF012  (never written to)
+        "n02086240": "Shih-Tzu",
+        "n02087394": "Rhodesian ridgeback",
+        "n02088364": "Beagle",
+        "n02089973": "English foxhound",
+        "n02093754": "Border terrier",
+        "n02096294": "Australian terrier",
+        "n02099601": "Golden retriever",
+        "n02105641": "Old English sheepdog",
+        "n02111889": "Samoyed",
+        "n02115641": "Dingo",
+    }
+
+    def fetch(self, folder: Path) -> None:
+        from torchvision.datasets.utils import download_and_extract_archive
+
+        # torchvision has no class for it.
+        url = f"https://s3.amazonaws.com/fast-ai-imageclas/{self.folder}.tgz"
+        download_and_extract_archive(url, folder, md5="fcd23cc7dfce8837c95a8f9d63a128b7")
 
 
 def _rows(path: Path, width: int) -> np.ndarray:
@@ -267,4 +296,5 @@ IMAGES: dict[str, ImageSet] = {
     ),
     "stl10": Stl10("STL-10: 13,000 photographs of 96 x 96 in 10 classes"),
     "imagenette": Imagenette("Imagenette: 13,394 photographs in 10 classes, 160 pixels on the shorter side"),
+    "imagewoof": Imagewoof("Imagewoof: 12,954 photographs of 10 breeds, 160 pixels on the shorter side"),
 }

@@ -22,7 +22,7 @@ from zmix_core.dataset import Dataset
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-__all__ = ["check_positive", "opens", "pictures", "read_folder", "read_npz"]
+__all__ = ["check_positive", "opens", "pictures", "read_folder", "read_npz", "to_rgb"]
 
 SPLITS = ("train", "val", "test")
 MAX_BYTES = 2 * 2**30
@@ -217,7 +217,7 @@ def _read_picture(path: str, size: int) -> tuple[np.ndarray, bool]:
                 gray = picture.mode in GRAY_MODES
                 # A large JPEG is decoded at a fraction of its size, never below twice what is wanted.
                 picture.draft("RGB", (2 * size, 2 * size))
-                square = ImageOps.fit(_to_rgb(picture), (size, size), Image.Resampling.BILINEAR)
+                square = ImageOps.fit(to_rgb(picture), (size, size), Image.Resampling.BILINEAR)
                 return np.asarray(square).transpose(2, 0, 1), gray
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Pillow's own, looser limit, which it applies before it tells the size: its message has the pixels.
@@ -227,7 +227,12 @@ def _read_picture(path: str, size: int) -> tuple[np.ndarray, bool]:
     raise ValueError(f"{path}: {pixels}; expected at most 50 megapixels. Make it smaller or take it out.")
 
 
-def _to_rgb(picture: Picture) -> Picture:
+def to_rgb(picture: Picture) -> Picture:
+    """A picture of Pillow's in 8-bit RGB; of 16 bits the upper ones.
+
+    Raises:
+        ValueError: Its values have no known range.
+    """
     from PIL import Image
 
     if picture.mode.startswith("I;16"):  # Pillow would clip at 255 rather than scale
