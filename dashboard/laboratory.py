@@ -28,6 +28,9 @@ SHEET = (Path(__file__).parent / "laboratory.css").read_text(encoding="utf-8")
 AT_ONCE = 6.0
 """Seconds of computing before a notebook cell is shown."""
 
+SOON = 30
+"""Milliseconds until strip and link follow a change: most pictures are on their way by then."""
+
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
 
 
@@ -72,7 +75,7 @@ class Laboratory:
         self.seed = self._dial("seed", "Seed", step=1, whole=True, slider=False)
         self.play = Action(label="Play γ", switches=True, margin=0)
         self.play.pressed = self._played
-        self._sweep, self._player = 1, None
+        self._sweep, self._player, self._stale = 1, None, False
         self._choices: dict[str, Choice] = {}
         state.param.watch(self._changed, list(state.param))
         self._start()
@@ -173,11 +176,18 @@ class Laboratory:
     # What follows what
 
     def _changed(self, *events: param.parameterized.Event) -> None:
-        self._fresh()
         if {event.name for event in events} - {"camera", "theme"}:
             self.pump.push(self.state.settings())
+        # The picture comes first: strip and link follow soon, once for many changes.
+        doc = pn.state.curdoc
+        if doc is None or doc.session_context is None:
+            self._fresh()
+        elif not self._stale:
+            self._stale = True
+            doc.add_timeout_callback(self._fresh, SOON)
 
     def _fresh(self) -> None:
+        self._stale = False
         self.strip.param.update(**strip_values(self.state.n, float(self.state.gamma)))
         if self.share.query:
             self.share.query = self.state.query()

@@ -3,10 +3,13 @@
 import logging
 
 import panel as pn
+from bokeh.settings import settings
 
 from dashboard.page import page
 
 pn.extension()
+# With every change Panel asks for attributes that are not there; Bokeh would look for similar names then.
+settings.perform_error_diagnostics = False
 
 query = {key: values[-1].decode(errors="replace") for key, values in pn.state.session_args.items()}
 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 
 from dashboard.components import Address
 from dashboard.laboratory import Laboratory
@@ -53,6 +54,9 @@ def page(query: Mapping[str, str]) -> pmui.Page:
         stylesheets=[QUIET],
         raw_css=[STYLE],
     )
+    # The bar of progress is hidden: following it would go through all of the page twice for every change.
+    with edit_readonly(whole):
+        whole.busy = False
     whole.param.watch(lambda event: setattr(state, "theme", "dark" if event.new else "light"), "dark_theme")
     return whole
 

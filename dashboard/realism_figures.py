@@ -94,20 +94,24 @@ class DensityFigure:
         self.x_range.end = end
         self._place(end, self.y_range.end)
         for which in COLOURS:
-            self.sources[which].data = {"x": at.numpy(), "y": drawn[which]}
-            self.inset_sources[which].data = {
-                "x": np.linspace(0, 1, POINTS),
-                "y": _heights(small[which], self._log, small_top),
-            }
-        self._ticks.data = _ticks(end, self._log, small_top)
+            _fill(self.sources[which], {"x": at.numpy(), "y": drawn[which]})
+            heights = _heights(small[which], self._log, small_top)
+            _fill(self.inset_sources[which], {"x": np.linspace(0, 1, POINTS), "y": heights})
+        _fill(self._ticks, _ticks(end, self._log, small_top))
 
     def _place(self, width: float, height: float) -> None:
         left, right, bottom, top = (
             share * size for share, size in zip(BOX, (width, width, height, height), strict=True)
         )
-        self._box.data = {"left": [left], "right": [right], "bottom": [bottom], "top": [top]}
+        _fill(self._box, {"left": [left], "right": [right], "bottom": [bottom], "top": [top]})
         self._x_target.update(start=left, end=right)
         self._y_target.update(start=bottom, end=top)
+
+
+def _fill(source: ColumnDataSource, data: dict[str, Any]) -> None:
+    """Give a source other numbers; the same ones would have the browser paint again for nothing."""
+    if any(np.asarray(source.data[key]).tobytes() != np.asarray(to).tobytes() for key, to in data.items()):
+        source.data = data
 
 
 def _no_density() -> dict[str, list]:

@@ -20,9 +20,32 @@ void main() {
   gl_FragColor = vec4(paint.rgb, 1.0) * paint.a * a;
 }`
 
-function webgl_painter(canvas) {
+// One WebGL canvas, out of sight, for all panels: what it shows is copied onto theirs. A canvas with WebGL in it
+// would be put on the page anew in every frame, moved or not; without a graphics card three of them take half of
+// the time from one frame to the next.
+let studio = null
+
+function webgl_painter() {
+  studio ??= webgl_studio()
+  if (!studio) return null
+  return {
+    drop: (...arrays) => studio?.drop(...arrays),
+    paint(context, clouds, eye) {
+      studio ??= webgl_studio()
+      if (!studio) return
+      const {width, height} = context.canvas
+      studio.paint(clouds, eye, width, height)
+      context.drawImage(studio.canvas, 0, 0)
+    },
+  }
+}
+
+function webgl_studio() {
+  const canvas = make("canvas")
   const gl = canvas.getContext("webgl", {premultipliedAlpha: true, antialias: false})
   if (!gl) return null
+  // Lost when the browser needs its graphics elsewhere: the next painting makes another.
+  canvas.addEventListener("webglcontextlost", () => { studio = null })
   const compile = (type, source) => {
     const shader = gl.createShader(type)
     gl.shaderSource(shader, source)
@@ -55,10 +78,11 @@ function webgl_painter(canvas) {
     gl.bindBuffer(gl.ARRAY_BUFFER, held.get(array))
   }
   return {
+    canvas,
     drop: (...arrays) => arrays.forEach((array) => { if (held.has(array)) { gl.deleteBuffer(held.get(array)); held.delete(array) } }),
-    close: () => gl.getExtension("WEBGL_lose_context")?.loseContext(),
-    paint(clouds, eye) {
-      gl.viewport(0, 0, canvas.width, canvas.height)
+    paint(clouds, eye, width, height) {
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height})
+      gl.viewport(0, 0, width, height)
       gl.clearColor(0, 0, 0, 0)
       gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT)
       for (const name of ["centre", "right", "up", "ahead"]) gl.uniform3fv(u[name], eye[name])
@@ -80,15 +104,14 @@ function webgl_painter(canvas) {
 }
 
 // Where there is no WebGL: the same picture, drawn point by point.
-function plain_painter(canvas) {
-  const context = canvas.getContext("2d")
+function plain_painter() {
   return {
+    plain: true,
     drop() {},
-    close() {},
-    paint(clouds, eye) {
-      context.clearRect(0, 0, canvas.width, canvas.height)
+    paint(context, clouds, eye) {
+      const {width, height} = context.canvas
       for (const cloud of clouds) {
-        const [x, y, depth] = project(cloud.points, eye, canvas.width, canvas.height)
+        const [x, y, depth] = project(cloud.points, eye, width, height)
         const order = Uint32Array.from(x.keys())
         if (eye.deep) order.sort((a, b) => depth[a] - depth[b])
         for (const i of order) {

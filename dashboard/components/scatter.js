@@ -1,5 +1,5 @@
-// Points of one panel in two or three dimensions: WebGL for the points, a 2-D canvas over it for the frame,
-// the parents of the sample pointed at and their lines. Panels of one group share one camera.
+// Points of one panel in two or three dimensions, painted by WebGL, and over them the frame, the parents of the
+// sample pointed at and their lines. Panels of one group share one camera.
 
 const cameras = new Map()
 const HOME = [-60, 25, 1, 0, 0]  // azimuth and elevation in degrees, zoom, pan in units of the half picture
@@ -10,21 +10,16 @@ function shared_camera(group, camera) {
 }
 
 export function render({model, el}) {
-  const gl_canvas = make("canvas", {"aria-hidden": "true"})
-  const over = make("canvas", {"aria-hidden": "true"})
-  const stage = make("div", {className: "stage", tabIndex: 0, role: "application", "aria-roledescription": "picture"}, gl_canvas, over)
+  // Kept by the browser, not by its graphics: without a graphics card that opens the page sooner.
+  const canvas = make("canvas", {"aria-hidden": "true"}), context = canvas.getContext("2d", {willReadFrequently: true})
+  const stage = make("div", {className: "stage", tabIndex: 0, role: "application", "aria-roledescription": "picture"}, canvas)
   const title = make("h2", {}, model.title)
   const caption = make("p", {className: "caption"})
   const summary = make("p", {className: "summary"})
   const note = make("p", {className: "note", hidden: true},
     "This browser has no WebGL: the points are drawn without it, more slowly.")
-  let painter = webgl_painter(gl_canvas)
-  if (!painter) {
-    painter = plain_painter(gl_canvas)
-    note.hidden = false
-  }
-  gl_canvas.addEventListener("webglcontextlost", (event) => event.preventDefault())
-  gl_canvas.addEventListener("webglcontextrestored", () => { painter = webgl_painter(gl_canvas); redraw() })
+  const painter = webgl_painter() ?? plain_painter()
+  note.hidden = !painter.plain
 
   const rig = shared_camera(model.group, model.camera)
   const panel = {redraw}
@@ -73,17 +68,21 @@ export function render({model, el}) {
     frame ??= requestAnimationFrame(() => { frame = null; paint() })
   }
 
+  // What was sent is painted as soon as all of it is there, for the next frame and not the one after.
+  let sent = false
+  function repaint() {
+    if (!sent) queueMicrotask(() => { sent = false; paint() })
+    sent = true
+  }
+
   function paint(ratio = window.devicePixelRatio || 1) {
     if (stale) read()
     const width = Math.round(stage.clientWidth * ratio), height = Math.round(stage.clientHeight * ratio)
     if (!width || !height) return
-    for (const canvas of [gl_canvas, over]) {
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height})
-    }
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height})
     const at = eye(width, height)
-    painter.paint(clouds(width), at)
-    const context = over.getContext("2d")
     context.clearRect(0, 0, width, height)
+    painter.paint(context, clouds(width), at)
     draw_marks(context, marks(at, width, height, ratio))
     // What a test or a stopwatch needs: which frame of data is on screen, and since when.
     stage.dataset.painted = model.frame
@@ -196,14 +195,13 @@ export function render({model, el}) {
   })
 
   async function png() {
-    paint(3)  // fit for a slide; copied at once, while the WebGL picture is still there
-    const canvas = make("canvas", {width: over.width, height: over.height}), context = canvas.getContext("2d")
-    context.fillStyle = page_colour(stage)
-    context.fillRect(0, 0, canvas.width, canvas.height)
-    context.drawImage(gl_canvas, 0, 0)
-    context.drawImage(over, 0, 0)
+    paint(3)  // fit for a slide
+    const copy = make("canvas", {width: canvas.width, height: canvas.height}), on = copy.getContext("2d")
+    on.fillStyle = page_colour(stage)
+    on.fillRect(0, 0, copy.width, copy.height)
+    on.drawImage(canvas, 0, 0)
     paint()
-    return canvas
+    return copy
   }
 
   function svg() {
@@ -235,8 +233,8 @@ export function render({model, el}) {
   }
 
   // Parameters that are sent together arrive one after the other: they are read once, before painting.
-  model.on(["points", "colours", "base", "base_colours"], () => { stale = true; redraw() })
-  model.on(["bounds", "dims", "pointed", "lines", "frame", "axes"], redraw)
+  model.on(["points", "colours", "base", "base_colours"], () => { stale = true; repaint() })
+  model.on(["bounds", "dims", "pointed", "lines", "frame", "axes"], repaint)
   model.on("camera", () => {
     // From Python (a preset, a link); one's own last turn comes first.
     if (moved || String(model.camera) === String(rig.camera.map((v) => Number(v.toFixed(3))))) return
@@ -246,7 +244,7 @@ export function render({model, el}) {
   model.on(["title", "caption", "summary", "dims"], words)
   const watch = new ResizeObserver(redraw)
   watch.observe(stage)
-  model.on("remove", () => { watch.disconnect(); rig.panels.delete(panel); painter.close() })
+  model.on("remove", () => { watch.disconnect(); rig.panels.delete(panel) })
   words()
   redraw()
   return make("figure", {className: "picture"},
