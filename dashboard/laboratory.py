@@ -78,7 +78,9 @@ class Laboratory:
         self._sweep, self._player, self._stale = 1, None, False
         self._choices: dict[str, Choice] = {}
         state.param.watch(self._changed, list(state.param))
+        self._opening = True
         self._start()
+        self._opening = False
         self._fresh()
 
     @property
@@ -176,6 +178,10 @@ class Laboratory:
     # What follows what
 
     def _changed(self, *events: param.parameterized.Event) -> None:
+        # What the first picture changes, like N, is in it already; a browser that is just about to have the
+        # page would miss some of a computation begun now.
+        if self._opening:
+            return
         if {event.name for event in events} - {"camera", "theme"}:
             self.pump.push(self.state.settings())
         # The picture comes first: strip and link follow soon, once for many changes.

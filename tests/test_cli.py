@@ -94,7 +94,8 @@ def test_a_table_of_something_else_is_told(text, tmp_path, capsys):
     path = tmp_path / "x.json"
     path.write_text(text)
     assert cli.main(["speed", "table", str(path)]) == 2
-    assert "x.json: expected what `zmix speed id|mix|grow|train --json` writes, but " in capsys.readouterr().err
+    expected = "x.json: expected what `zmix speed id|mix|grow|train --json` writes, but "
+    assert expected in capsys.readouterr().err
 
 
 def test_a_table_of_nothing_is_told(tmp_path, capsys):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zmix_core.training.commands import data_check, data_fetch, data_list
+from zmix_core.training.train_commands import results, train
 
 __all__ = ["COMMANDS", "main"]
 
@@ -153,6 +154,8 @@ COMMANDS: dict[str, Command | dict[str, Command]] = {
         "table": speed_table,
     },
     "data": {"list": data_list, "check": data_check, "fetch": data_fetch},
+    "train": train,
+    "results": results,
 }
 
 

@@ -245,7 +245,15 @@ def _series(n: int, gamma: float, dtype: torch.dtype, device: torch.device) -> T
     return zeta_weights(n, gamma, dtype=dtype, device=device)
 
 
-METHODS: dict[str, type[Method]] = {"erm": ERM, "mixup": Mixup, "zeta-mixup": ZetaMixup}
+from zmix_core.cutmix import CutMix, CutMixOrZeta  # noqa: E402  (its classes are methods, defined above)
+
+METHODS: dict[str, type[Method]] = {
+    "erm": ERM,
+    "mixup": Mixup,
+    "zeta-mixup": ZetaMixup,
+    "cutmix": CutMix,
+    "cutmix+zeta": CutMixOrZeta,
+}
 """Every method by the name it has on the command line, in links and in tables."""
 
 

@@ -1,0 +1,80 @@
+"""``zmix train`` and ``zmix results``."""
+
+from __future__ import annotations
+
+import pytest
+from tiny_pictures import tiny, write
+
+from zmix_core.cli import main
+from zmix_core.training import train_commands
+from zmix_core.training.records import read_records
+
+
+@pytest.mark.slow
+def test_a_grid_is_trained_once_and_its_table_printed(tmp_path, capsys):
+    root = str(tmp_path / "runs")
+    command = ["train", "digits", "--methods", "erm", "mixup", "cutmix+zeta", "zeta-4", "--seeds", "2"]
+    command += ["--epochs", "1", "--fraction", "0.1", "--workers", "1", "--root", root]
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert "digits, epochs 1, fraction 0.1" in told.out
+    assert all(f"| {name} " in told.out for name in ("erm", "mixup", "cutmix+zeta", "zeta-4"))
+    assert "[8 of 8, 0 s left] finished: digits, " in told.err
+    records = read_records(root)
+    assert len(records) == 8
+    assert {record["settings"]["seed"] for record in records} == {0, 1}
+    assert main(command) == 0
+    assert "start: 0 of 8 runs to do" in capsys.readouterr().err
+    assert main(["results", "--root", root]) == 0
+    assert capsys.readouterr().out == told.out
+
+
+def test_what_failed_is_told_and_the_status_says_so(tmp_path, capsys, monkeypatch):
+    from zmix_core.training import launch
+    from zmix_core.training.run import run
+
+    def here(specs, root, workers):
+        """In this process."""
+        grid = launch._Grid({spec.key(): spec for spec in specs}, root, 1, 1)
+        for key, spec in grid.specs.items():
+            run(spec, root, device="cpu")
+            yield grid._closed("failed", key, "as expected")
+
+    monkeypatch.setattr(launch, "launch", here)
+    monkeypatch.setenv("ZMIX_DATA", str(tmp_path))
+    root = str(tmp_path / "runs")
+    assert main(["train", "mnist-1000", "--methods", "erm", "--seeds", "1", "--root", root]) == 2
+    told = capsys.readouterr()
+    assert "No finished runs." in told.out
+    assert "failed: mnist-1000, erm, seed 0: mnist: no train files" in told.out
+    assert "1 of 1 runs failed; the same command tries them again" in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "cifar11"], "'cifar11' is no folder"),
+        (["train", "digits", "--methods", "zeta"], "method = 'zeta': expected one of erm"),
+        (["train", "digits", "--seeds", "0"], "seeds = 0"),
+        (["train", "digits", "--fraction", "2"], "fraction = 2.0"),
+        (["train", "digits", "--workers", "0"], "workers = 0"),
+        (["results", "--root", "no/such/folder"], "`zmix train` makes it"),
+    ],
+)
+def test_wrong_arguments_are_told(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_pictures_of_ones_own_can_be_trained_on(tmp_path, capsys):
+    from zmix_core.training.run import run
+
+    write(tmp_path)
+    run(tiny(tmp_path), tmp_path / "runs", device="cpu")
+    assert main(["results", "--root", str(tmp_path / "runs")]) == 0
+    assert "tiny.npz" in capsys.readouterr().out
+
+
+def test_time_left_in_words():
+    assert [train_commands._duration(s) for s in (3, 600, 86_400)] == ["3 s", "10 min", "24 h 00 min"]
