@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m dashboard.latency", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--quick", action="store_true", help="fewer turns, no JupyterLab: a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer turns, no JupyterLab: a minute or two")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what is measured here")
     options = parser.parse_args(arguments)
     if options.json is not None and not options.json.absolute().parent.is_dir():

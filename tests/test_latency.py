@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from dashboard import latency, latency_rivals
+from dashboard.laboratory import Laboratory
 from dashboard.latency_rivals import (
     PICTURES,
     at_once,
@@ -24,6 +25,8 @@ from dashboard.latency_rivals import (
     told,
 )
 from dashboard.latency_table import VIEWS, View, ended, percentile, summary, table, waits
+from dashboard.live import Pump
+from dashboard.state import State
 from zmix_core import images, manifolds
 from zmix_core.methods import ZetaMixup
 
@@ -180,6 +183,20 @@ def test_imports_are_timed_in_turns():
     found = latency.imports(latency.Effort(imports=1))
     assert [len(each) for each in found.values()] == [1, 1]
     assert all(each[0] > 0 for each in found.values())
+
+
+# Opening
+
+
+def test_nothing_is_computed_for_a_page_before_a_browser_has_it(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Pump, "push", lambda self, value: asked.append(value))
+    # N is lowered to m by the first picture itself.
+    laboratory = Laboratory(State(manifold="crescents", n=5000), ["manifolds"])
+    assert laboratory.state.n == laboratory.n.value == 512
+    assert asked == []
+    laboratory.state.gamma = 2.0
+    assert [settings.gamma for settings in asked] == [2.0]
 
 
 # Tables
