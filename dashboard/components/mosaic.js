@@ -32,6 +32,13 @@ export function render({model}) {
     stale = false
   }
 
+  // What was sent is painted as soon as all of it is there, for the next frame and not the one after.
+  let sent = false
+  function repaint() {
+    if (!sent) queueMicrotask(() => { sent = false; paint() })
+    sent = true
+  }
+
   function redraw() {
     frame ??= requestAnimationFrame(() => { frame = null; paint() })
   }
@@ -48,7 +55,8 @@ export function render({model}) {
     const cell = width / (columns * (1 + GAP) - GAP)
     const height = Math.round(cell * (rows * (1 + BAR + GAP) - GAP))
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height})
-    const context = canvas.getContext("2d")
+    // Kept by the browser, not by its graphics: without a graphics card it is painted sooner.
+    const context = canvas.getContext("2d", {willReadFrequently: true})
     context.clearRect(0, 0, width, height)
     context.imageSmoothingEnabled = false
     const classes = palette.length
@@ -140,7 +148,7 @@ export function render({model}) {
   }
 
   // Parameters that are sent together arrive one after the other: they are read once, before painting.
-  model.on(["tiles", "tile", "count", "columns", "labels", "palette", "frame"], () => { stale = true; redraw() })
+  model.on(["tiles", "tile", "count", "columns", "labels", "palette", "frame"], () => { stale = true; repaint() })
   model.on("pointed", redraw)
   model.on(["title", "caption", "summary"], words)
   const watch = new ResizeObserver(redraw)

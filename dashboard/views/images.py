@@ -23,7 +23,7 @@ from zmix_core.realism import measure, spread
 
 __all__ = ["Images"]
 
-FOLLOW = 0.3
+FOLLOW = 0.5
 """Seconds after which what the oracle says is brought up to date even if another gamma waits."""
 
 
