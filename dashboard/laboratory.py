@@ -18,6 +18,7 @@ from dashboard.live import Pump
 from dashboard.state import DATA, Settings, State
 from dashboard.views import VIEWS
 from dashboard.weights_strip import strip_values
+from dashboard.words import trouble
 from zmix_core import images
 from zmix_core.weights import GAMMA_MIN, zeta_weights
 
@@ -235,8 +236,7 @@ class Laboratory:
         self.share.code = view.code()
 
     def _failed(self, error: Exception) -> None:
-        said = str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
-        self.notice.tell(f"{said} The last picture stays.")
+        self.notice.tell(f"{trouble(error)} The last picture stays.")
         # The menu and the link go back to what is on screen.
         shown = self.front.settings
         if shown is not None:

@@ -22,7 +22,17 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page
 
-__all__ = ["Log", "Watched", "laboratory_page", "launch_options", "notebook_page", "opened", "panel_page"]
+__all__ = [
+    "CHROMIUM",
+    "SOFTWARE_GL",
+    "Log",
+    "Watched",
+    "laboratory_page",
+    "launch_options",
+    "notebook_page",
+    "opened",
+    "panel_page",
+]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SOFTWARE_GL = (

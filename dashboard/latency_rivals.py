@@ -42,6 +42,7 @@ __all__ = [
     "jupyter",
     "lacking",
     "serving",
+    "stop",
 ]
 
 DENSE = 8192
@@ -317,12 +318,17 @@ def serving(*arguments: str, patience: float = 90) -> Iterator[Server]:
                 time.sleep(0.02)
             yield Server(said[0], log)
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop(process)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Ends a server, by force where it takes too long."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 if __name__ == "__main__":

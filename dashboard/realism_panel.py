@@ -14,7 +14,7 @@ from dashboard.realism_figures import DensityFigure
 from dashboard.realism_words import NOTE, mean_words, rows, verdicts
 from dashboard.scores import Found
 from dashboard.state import Settings
-from dashboard.words import TITLES, file_name, setting
+from dashboard.words import TITLES, file_name, percent, setting, trouble
 from zmix_core import oracle_training
 from zmix_core.oracle_training import Step
 from zmix_core.realism import REALISTIC
@@ -90,13 +90,11 @@ class Realism:
         for key, chart in self.charts.items():
             end = self._end(key)
             beyond = {n: float((found.measured[n][key] > end).float().mean()) for n in SHOWN}
-            more = " and ".join(
-                f"{100 * share:.1f} % of {TITLES[n]}'s" for n, share in beyond.items() if share
-            )
+            more = " and ".join(f"{percent(share)} of {TITLES[n]}'s" for n, share in beyond.items() if share)
+            further = f" {more} lie beyond {end:g} nats." if more else ""
             chart.param.update(
                 caption=[[f"mean {key}, {TITLES[n]}", mean_words(key, found.means[n][key])] for n in SHOWN],
-                summary=f"Density of {key} over {what}."
-                + (f" {more} lie beyond {end:g} nats." if more else ""),
+                summary=f"Density of {key} over {what}.{further}",
                 file_name=file_name("zeta", settings) + f"-{key}",
             )
         # Bokeh's own objects change at a time that Panel finds for them, and as it is by then.
@@ -171,5 +169,4 @@ class Realism:
 
     def _failed(self, error: Exception) -> None:
         self._training(False)
-        said = str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
-        self.verdicts.verdicts = [["no", "No oracle could be trained", said]]
+        self.verdicts.verdicts = [["no", "No oracle could be trained", trouble(error)]]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from dashboard import mixes
 from dashboard.live import Shelf
 from dashboard.state import Settings
 from zmix_core import oracle as oracles
+from zmix_core.intervals import Interval, means
 from zmix_core.manifolds import Manifold
 from zmix_core.oracle import Oracle
-from zmix_core.realism import Interval, bootstrap, measure, verdict
+from zmix_core.realism import measure
 
 __all__ = ["Found", "found", "judge", "keep", "measured", "trained_here"]
 
@@ -75,19 +75,13 @@ def found(settings: Settings, judge: Oracle | Manifold) -> Found:
         settings = replace(settings, view="realism")
     mixed = mixes.mix(settings)
     values = {name: measured(m, judge) for name, m in mixed.items()}
-    means = {name: _means(m, judge) for name, m in mixed.items()}
-    ours, theirs = values["zeta"], values["mixup"]
-    differences = {key: verdict(ours[key], theirs[key]) for key in ours}
-    return Found(settings, values, means, differences, getattr(judge, "accuracy", ""))
-
-
-def _make_means(mixed: mixes.Mixed, judge: Oracle | Manifold) -> dict[str, Interval]:
-    values = measured(mixed, judge)
-    return dict(zip(values, bootstrap(torch.stack(list(values.values()), dim=1)), strict=True))
+    found_means = {name: _means(m, judge) for name, m in mixed.items()}
+    differences = means({key: ours.double() - values["mixup"][key] for key, ours in values["zeta"].items()})
+    return Found(settings, values, found_means, differences, getattr(judge, "accuracy", ""))
 
 
 _trained: OrderedDict[str, Oracle] = OrderedDict()
 _loaded = Shelf(lambda path, _: oracles.load(path), KEPT)
 measured = Shelf(lambda mixed, judge: measure(mixed.x, mixed.y, judge), 24)
 """What a judge says of each sample of a method, kept for all sessions."""
-_means = Shelf(_make_means, 24)
+_means = Shelf(lambda mixed, judge: means(measured(mixed, judge)), 24)

@@ -10,7 +10,7 @@ from zmix_core.dataset import Dataset
 from zmix_core.dimension import Level
 from zmix_core.recipe import Recipe
 
-__all__ = ["TITLES", "file_name", "number", "percent", "recipe_card", "setting", "spread_words"]
+__all__ = ["TITLES", "file_name", "number", "percent", "recipe_card", "setting", "spread_words", "trouble"]
 
 TITLES = {"original": "original", "mixup": "mixup", "zeta": "ζ-mixup"}
 SHOWN = 12
@@ -32,6 +32,11 @@ def percent(share: float) -> str:
 def spread_words(level: Level) -> str:
     """Mean and standard deviation of local ID."""
     return f"{level.mean:.2f} ± {level.std:.2f}"
+
+
+def trouble(error: Exception) -> str:
+    """What went wrong: the message where it is meant for users, else whatever names the error."""
+    return str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
 
 
 def setting(method: str, settings: Settings) -> str:

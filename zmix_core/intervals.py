@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from zmix_core.arguments import real, whole
 
-__all__ = ["Interval", "bootstrap", "verdict"]
+__all__ = ["Interval", "bootstrap", "means", "verdict"]
 
 CHUNK = 2**23
 """Elements of the largest matrix of resampling counts that is held at once (32 MiB)."""
@@ -67,6 +68,21 @@ def bootstrap(values: Tensor, *, level: float = 0.95, resamples: int = 1000, see
     low, high = torch.quantile(means, torch.tensor([tail, 1 - tail], dtype=means.dtype), dim=0)
     mean = away.mean(0) + centre.cpu()
     return [Interval(*map(float, row)) for row in zip(mean, low, high, strict=True)]
+
+
+def means(measured: Mapping[str, Tensor], *, seed: int = 0) -> dict[str, Interval]:
+    """`bootstrap` of several measures of the same samples at once.
+
+    Args:
+        measured: ``(M,)`` each, by name.
+        seed: Of the resampling.
+
+    Example:
+        >>> means({"H": torch.tensor([1.0, 1.0])})
+        {'H': Interval(mean=1.0, low=1.0, high=1.0)}
+    """
+    columns = torch.stack(list(measured.values()), dim=1)
+    return dict(zip(measured, bootstrap(columns, seed=seed), strict=True))
 
 
 def verdict(ours: Tensor, theirs: Tensor, **options: float) -> Interval:

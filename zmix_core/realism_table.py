@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from zmix_core import images
 from zmix_core.arguments import whole
 from zmix_core.dataset import Dataset
+from zmix_core.intervals import Interval, means, verdict
 from zmix_core.manifolds import MANIFOLDS, Manifold
 from zmix_core.manifolds import load as load_manifold
 from zmix_core.methods import ERM, Method, Mixup, ZetaMixup
 from zmix_core.oracle import Oracle
-from zmix_core.realism import MEASURES, Interval, bootstrap, compare, oracle, verdict
+from zmix_core.realism import MEASURES, compare, oracle
 from zmix_core.speed import markdown
 
 __all__ = ["methods", "samples", "table"]
@@ -80,8 +80,7 @@ def table(
     names = list(next(iter(found.values())))
     rows = []
     for name, measured in found.items():
-        intervals = bootstrap(torch.stack([measured[key] for key in names], dim=1), seed=seed)
-        rows.append([name, *(said(key, interval) for key, interval in zip(names, intervals, strict=True))])
+        rows.append([name, *(said(*each) for each in means(measured, seed=seed).items())])
     title = judge.title if isinstance(judge, Manifold) else data.name
     lines = [markdown([f"{title}, {len(data):,} samples", *names], rows), ""]
     for name, measured in found.items():

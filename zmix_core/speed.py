@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Timing", "beside", "machine", "markdown", "provenance", "ratio", "seconds"]
+__all__ = ["Timing", "awaited", "beside", "machine", "markdown", "provenance", "ratio", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,24 @@ def beside(
                 found[name] = call()
                 taken[name].append(time.perf_counter() - start)
     return found, {name: Timing(tuple(each)) for name, each in taken.items()}
+
+
+def awaited(call: Callable[[], Any], device: str | torch.device) -> Callable[[], Any]:
+    """The call, and on a CUDA device, which works on its own, the wait until it is done.
+
+    Example:
+        >>> awaited(lambda: 1, "cpu")()
+        1
+    """
+    if torch.device(device).type != "cuda":
+        return call
+
+    def run() -> Any:
+        found = call()
+        torch.cuda.synchronize(device)
+        return found
+
+    return run
 
 
 def ratio(ours: Timing, rivals: Mapping[str, Timing]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zmix_core.methods import ZetaMixup
-from zmix_core.speed import beside, machine, markdown, provenance, seconds
+from zmix_core.speed import awaited, beside, machine, markdown, provenance, seconds
 
 __all__ = ["LIMITS", "QUICK_LIMITS", "SHAPES", "goals", "measure", "rivals", "table"]
 
@@ -138,16 +138,9 @@ def measure(
 def _times(calls: dict[str, Call], device: str, limits: tuple[int, float]) -> dict[str, Any]:
     beside(calls, repeats=2)  # what is compiled, chosen or allocated at first
     if device == "cuda":
-        calls = {name: _awaited(_graph(call) if name == OURS else call) for name, call in calls.items()}
+        calls = calls | {OURS: _graph(calls[OURS])}
+    calls = {name: awaited(call, device) for name, call in calls.items()}
     return {name: timing.record() for name, timing in beside(calls, *limits)[1].items()}
-
-
-def _awaited(call: Call) -> Call:
-    def run() -> None:
-        call()
-        torch.cuda.synchronize()
-
-    return run
 
 
 def _graph(call: Call) -> Call:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zmix_core.methods import ERM, Method, Mixup, ZetaMixup
 from zmix_core.resnet import resnet
-from zmix_core.speed import beside, machine, markdown, provenance, seconds
+from zmix_core.speed import awaited, beside, machine, markdown, provenance, seconds
 
 __all__ = ["GOALS", "LIMITS", "QUICK_LIMITS", "measure", "table"]
 
@@ -58,7 +58,7 @@ def measure(
         x = torch.rand(shape, generator=torch.Generator().manual_seed(SEED)).to(device)
         y = (torch.arange(len(x)) % CLASSES).to(device)
         steps = {name: _step(method, x, y) for name, method in METHODS.items()}
-        alone = {name: _awaited(partial(_mixed, method, x, y), x) for name, method in METHODS.items()}
+        alone = {name: awaited(partial(_mixed, method, x, y), device) for name, method in METHODS.items()}
         beside(steps, repeats=1), beside(alone, repeats=3)  # what is chosen or allocated at first
         whole, mixing = beside(steps, *limits)[1], beside(alone, 50, 5.0)[1]
         for name in METHODS:
@@ -95,7 +95,7 @@ def _mixed(method: Method, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return recipe.apply(x), recipe.apply_labels(y, CLASSES)
 
 
-def _step(method: Method, x: Tensor, y: Tensor) -> Callable[[], None]:
+def _step(method: Method, x: Tensor, y: Tensor) -> Callable[[], Any]:
     """One step of SGD as Appendix D has it, on a network of its own."""
     network = resnet(18, PICTURE, CLASSES).to(x.device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
@@ -107,15 +107,4 @@ def _step(method: Method, x: Tensor, y: Tensor) -> Callable[[], None]:
         criterion(network(mixed), soft).backward()
         optimizer.step()
 
-    return _awaited(step, x)
-
-
-def _awaited(call: Callable[[], Any], x: Tensor) -> Callable[[], None]:
-    """The call, until a device that works on its own is done with it."""
-
-    def run() -> None:
-        call()
-        if x.is_cuda:
-            torch.cuda.synchronize()
-
-    return run
+    return awaited(step, x.device)

@@ -21,15 +21,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from browser.lab import Lab
+from dashboard.latency_page import CHROMIUM, SOFTWARE_GL
+from dashboard.latency_rivals import stop
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SOFTWARE_GL = (
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-)
 
 HOSTILE_FILE = "<img src=x onerror=window.pwned=1>.npz"
 HOSTILE_CLASSES = ("<img src=x onerror=window.pwned=1>", "<svg onload=window.pwned=1>")
@@ -89,12 +84,7 @@ def server(
     try:
         yield Server(_address(process, log), log)
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
 
 
 def _address(process: subprocess.Popen, log: Path) -> str:

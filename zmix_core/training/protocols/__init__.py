@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from zmix_core import images
 from zmix_core.training import folders
@@ -64,17 +65,27 @@ def _find(name_or_path: str | os.PathLike[str], folder: Path) -> Path:
     )
 
 
-def _of_folder(path: Path, size: int) -> Protocol:
-    pictures = folders.read(path)
-    own = any(picture.split for picture in pictures)
+def _own(path: Path, **settings: Any) -> Protocol:
+    """What all protocols of one's own pictures have in common."""
     return Protocol(
-        name=path.name,
         title=path.name,
         group="own",
         source=str(path),
         licence="your own",
-        reader="folder",
         data=str(path),
+        networks=("resnet-18", "resnet-50", "lenet-5"),
+        learning_rate=0.01,
+        **settings,
+    )
+
+
+def _of_folder(path: Path, size: int) -> Protocol:
+    pictures = folders.read(path)
+    own = any(picture.split for picture in pictures)
+    return _own(
+        path,
+        name=path.name,
+        reader="folder",
         pictures=len(pictures),
         size=size,
         channels=3,
@@ -82,12 +93,10 @@ def _of_folder(path: Path, size: int) -> Protocol:
         class_names=folders.labels(pictures),
         split=OWN_SPLIT if own else STRATIFIED,
         metrics=("ACC_bal", "F1-micro", "F1-macro"),
-        networks=("resnet-18", "resnet-50", "lenet-5"),
         crop=1.0,
         flip=True,
         epochs=50,
         batch=32,
-        learning_rate=0.01,
         decay=0.1,
         decay_epochs=(10, 20, 30, 40),
         note=OWN_NOTE,
@@ -100,24 +109,18 @@ def _of_npz(path: Path) -> Protocol:
     if height != width or any(part.x.shape[1:] != parts[0].x.shape[1:] for part in parts):
         shapes = " and ".join(str(tuple(part.x.shape[1:])) for part in parts)
         raise ValueError(f"{path.name}: pictures of shape {shapes}; expected squares (C, H, H) of one size.")
-    return Protocol(
+    return _own(
+        path,
         name=path.stem,
-        title=path.name,
-        group="own",
-        source=str(path),
-        licence="your own",
         reader="npz",
-        data=str(path),
         pictures=sum(len(part) for part in parts),
         size=height,
         channels=channels,
         classes=parts[0].num_classes,
         class_names=parts[0].classes,
         metrics=("AUC", "ACC"),
-        networks=("resnet-18", "resnet-50", "lenet-5"),
         epochs=100,
         batch=128,
-        learning_rate=0.01,
         weight_decay=0.0,
         nesterov=False,
         note="Not in the paper: the settings are those of its MedMNIST sets (Appendix D.3).",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zmix_core.resnet import SMALL
+
 __all__ = ["OWN_SPLIT", "STRATIFIED", "Protocol"]
 
 OWN_SPLIT = "own"
 STRATIFIED = "stratified 70:10:20"
-SMALL = 64
-"""Sides in pixels up to which a ResNet gets CIFAR's stem."""
 
 
 @dataclass(frozen=True, kw_only=True)
