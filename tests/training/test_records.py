@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from zmix_core.training.records import FILE, append, finished, read_log, read_records
+from zmix_core.training.records import (
+    FILE,
+    append,
+    finished,
+    read_log,
+    read_records,
+    runs_folder,
+    save_records,
+)
 
 
 def failed(k=0):
@@ -55,3 +63,21 @@ def test_what_json_has_not_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         append(tmp_path, {"status": "finished", "loss": float("nan")})
     assert not (tmp_path / FILE).exists()
+
+
+def test_one_file_holds_what_is_finished_of_a_folder(tmp_path):
+    for key, records in {"b": [failed(0), done("b")], "a": [done("a")], "c": [failed(1)]}.items():
+        (tmp_path / key).mkdir()
+        for record in records:
+            append(tmp_path / key, {**record, "key": key})
+    assert save_records(tmp_path / "all.jsonl", read_records(tmp_path)) == 2
+    with (tmp_path / "all.jsonl").open("ab") as file:
+        file.write(json.dumps(done("b")).encode() + b"\n" + json.dumps(done("d")).encode()[:-3])
+    assert [record["key"] for record in read_records(tmp_path / "all.jsonl")] == ["a", "b"]
+
+
+def test_where_runs_lie_can_be_said(monkeypatch):
+    monkeypatch.setenv("ZMIX_RUNS", "/somewhere/else")
+    assert str(runs_folder()) == "/somewhere/else"
+    monkeypatch.delenv("ZMIX_RUNS")
+    assert str(runs_folder()) == "zmix-runs"

@@ -1,4 +1,4 @@
-"""The training loop (Sec. 4.5, Appendix D): mixed batches, SGD, a test after every epoch, exact resume."""
+"""The training loop (Sec. 4.5, Appendix D): mixed batches, SGD, tests, exact resume."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from zmix_core.dataset import Dataset
-from zmix_core.device import resolve_device
 from zmix_core.labels import one_hot
 from zmix_core.training.data import Splits, splits
+from zmix_core.training.devices import accelerator, is_main
+from zmix_core.training.protocols import Protocol
 from zmix_core.training.spec import Spec
 
 __all__ = ["CHECKPOINT", "DamagedCheckpoint", "Diverged", "Epoch", "evaluate", "fit", "metrics"]
@@ -46,9 +48,9 @@ class Epoch:
         done: Epochs done, of ``epochs``; at first those that a checkpoint had.
         epochs: All of them.
         curves: What was measured in each epoch done, for JSON: ``epoch`` (from 1), ``learning_rate``,
-            ``loss`` (training, nats), ``test`` and ``val`` (as `metrics` has them; ``val`` may be None),
-            ``images_per_second``, ``step_seconds`` (median), and ``seconds``: ``train``, of that ``mix``, and
-            ``evaluate``.
+            ``loss`` (training, nats), ``test`` and ``val`` (as `metrics` has them; None where the protocol
+            does not test, ``val`` too where it has no such pictures), ``images_per_second``,
+            ``step_seconds`` (median), and ``seconds``: ``train``, of that ``mix``, and ``evaluate``.
         network: Trained so far.
     """
 
@@ -66,7 +68,9 @@ def fit(
     A checkpoint is written at the end of each epoch. All that is random in an epoch comes from generators of
     (seed, epoch, purpose), so a run that was killed and is started again ends with the very same weights, on
     the same device with the same versions and number of threads. Pixels are 0..1, and nothing more is done
-    to them: the paper names no normalization. A last batch of one picture joins the one before it.
+    to them: the paper names no normalization. A last batch of one picture joins the one before it. In
+    a group of processes (``accelerate launch``, ``torchrun``) each learns from its share of every batch, of
+    at least two pictures; batch normalization sees the share.
 
     Args:
         spec: What to train.
@@ -80,7 +84,7 @@ def fit(
     Raises:
         Diverged: The loss is not finite.
         DamagedCheckpoint: The checkpoint is cut off or not one of this run's.
-        ValueError: There are fewer than two pictures to learn from.
+        ValueError: There are fewer than two pictures to learn from, or the device has no such precision.
         OSError: No data; or the disk is full.
 
     Example:
@@ -90,13 +94,13 @@ def fit(
         >>> last.done, sorted(last.curves[0]["test"])
         (1, ['ACC', 'ACC_bal', 'AUC', 'ERR', 'F1-macro', 'F1-micro', 'loss'])
     """
-    auto = "cuda" if torch.cuda.is_available() else "cpu"  # not MPS: no float64 there to be exact with
-    at = torch.device(auto) if device == "auto" else resolve_device(device)
+    on = accelerator(device, spec.mixed_precision)
+    at, least = on.device, 2 * on.num_processes
     protocol = spec.resolved()
     train, val, test = data or splits(protocol, seed=spec.seed)
     train = _share(train, spec)
-    if len(train) < 2:
-        raise ValueError(f"{protocol.name}: {len(train)} pictures to learn from; expected at least 2.")
+    if len(train) < least:
+        raise ValueError(f"{protocol.name}: {len(train)} pictures to learn from; expected at least {least}.")
     with _seeded(at, spec.seed, 0, "weights"):
         network = spec.make_network().to(at)
     optimizer = torch.optim.SGD(
@@ -106,62 +110,70 @@ def fit(
         nesterov=protocol.nesterov,
         weight_decay=protocol.weight_decay,
     )
-    curves = _restore(folder / CHECKPOINT, network, optimizer, at)
+    curves = _restore(folder / CHECKPOINT, network, optimizer, on)
+    model, stepper = on.prepare(network, optimizer)
     yield Epoch(len(curves), protocol.epochs, curves, network)
     for epoch in range(len(curves), protocol.epochs):
         for group in optimizer.param_groups:
             group["lr"] = protocol.learning_rate_at(epoch)
         with _seeded(at, spec.seed, epoch, "torch"):
-            measured = _epoch(spec, epoch, network, optimizer, train, at, protocol.batch, protocol.flip)
+            measured = _epoch(spec, epoch, model, stepper, train, on, protocol)
             start = time.perf_counter()
-            measured["test"] = evaluate(network, test)
-            measured["val"] = None if val is None else evaluate(network, val)
+            tested = protocol.is_tested(epoch + 1)
+            measured["test"] = evaluate(network, test) if tested else None
+            measured["val"] = evaluate(network, val) if tested and val is not None else None
             measured["seconds"]["evaluate"] = time.perf_counter() - start
         curves = [
             *curves,
             {"epoch": epoch + 1, "learning_rate": protocol.learning_rate_at(epoch), **measured},
         ]
-        _keep(folder / CHECKPOINT, network, optimizer, curves)
+        if is_main():
+            _keep(folder / CHECKPOINT, network, optimizer, on, curves)
         yield Epoch(epoch + 1, protocol.epochs, curves, network)
 
 
 def _epoch(
     spec: Spec,
     epoch: int,
-    network: nn.Module,
+    model: nn.Module,
     optimizer: torch.optim.Optimizer,
     train: Dataset,
-    at: torch.device,
-    batch: int,
-    flip: bool,
+    on: Accelerator,
+    protocol: Protocol,
 ) -> dict[str, Any]:
-    """One pass over the training pictures."""
+    """One pass over the training pictures.
+
+    In a group every process draws the same batches and recipes, and learns from its share of each batch.
+    """
+    at, count = on.device, on.num_processes
     order, flips, mixing = (_generator(spec.seed, epoch, purpose) for purpose in ("order", "flips", "mixing"))
     sides = (train.x.shape[2], train.x.shape[3])
-    batches = list(torch.randperm(len(train), generator=order).split(batch))
-    if len(batches) > 1 and len(batches[-1]) == 1:
+    batches = list(torch.randperm(len(train), generator=order).split(protocol.batch))
+    if len(batches) > 1 and len(batches[-1]) < 2 * count:
         # One picture has nothing to be mixed with, and batch normalization needs two.
         batches[-2:] = [torch.cat(batches[-2:])]
-    network.train()
+    model.train()
     total, mix_seconds, steps = torch.zeros((), device=at), 0.0, []
     start = then = time.perf_counter()
     for index in batches:
         x, y = train.x[index].to(at), train.y[index].to(at)
-        if flip:
+        if protocol.flip:
             flipped = (torch.rand(len(x), generator=flips) < 0.5).to(at)
             x = torch.where(flipped.view(-1, 1, 1, 1), x.flip(3), x)
         before = _now(at)
         recipe = spec.mixing(sides, len(x)).draw(len(x), generator=mixing, device=at)
         x, y = recipe.apply(x), recipe.apply_labels(one_hot(y, train.num_classes))
         mix_seconds += _now(at) - before
-        loss = F.cross_entropy(network(x), y)
+        share = x.tensor_split(count)[on.process_index], y.tensor_split(count)[on.process_index]
+        # Gradients are averaged over processes, whose shares may differ by one picture.
+        loss = F.cross_entropy(model(share[0]), share[1]) * (len(share[0]) * count / len(x))
         optimizer.zero_grad()
-        loss.backward()
+        on.backward(loss)
         optimizer.step()
         total += loss.detach() * len(x)  # summed where it is: to read it would wait for the device
         steps.append(time.perf_counter() - then)
         then += steps[-1]
-    mean = float(total) / len(train)
+    mean = float(on.reduce(total, "mean")) / len(train)
     seconds = _now(at) - start
     if not math.isfinite(mean):
         raise Diverged(
@@ -246,13 +258,18 @@ def _share(train: Dataset, spec: Spec) -> Dataset:
 
 
 def _keep(
-    file: Path, network: nn.Module, optimizer: torch.optim.Optimizer, curves: list[dict[str, Any]]
+    file: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    on: Accelerator,
+    curves: list[dict[str, Any]],
 ) -> None:
     """Written beside its place and moved there whole: a run killed at any moment leaves the one before."""
+    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "curves": curves}
+    if on.scaler is not None:
+        state["scaler"] = on.scaler.state_dict()
     buffer = io.BytesIO()  # torch.save to a file tells of a full disk as a RuntimeError
-    torch.save(
-        {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "curves": curves}, buffer
-    )
+    torch.save(state, buffer)
     replace_with(file, buffer.getbuffer())
 
 
@@ -267,15 +284,17 @@ def replace_with(file: Path, content: bytes | memoryview) -> None:
 
 
 def _restore(
-    file: Path, network: nn.Module, optimizer: torch.optim.Optimizer, at: torch.device
+    file: Path, network: nn.Module, optimizer: torch.optim.Optimizer, on: Accelerator
 ) -> list[dict[str, Any]]:
     """The curves up to the checkpoint, whose network and optimizer are loaded; none without one."""
     if not file.exists():
         return []
     try:
-        kept = torch.load(file, map_location=at, weights_only=True)
+        kept = torch.load(file, map_location=on.device, weights_only=True)
         network.load_state_dict(kept["network"])
         optimizer.load_state_dict(kept["optimizer"])
+        if on.scaler is not None:
+            on.scaler.load_state_dict(kept["scaler"])
         return list(kept["curves"])
     except Exception as error:  # cut off, a zip reader, an unpickler, and the two above each raise their own
         if isinstance(error, (torch.OutOfMemoryError, MemoryError)):

@@ -4,14 +4,47 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FILE", "append", "finished", "read_log", "read_records"]
+__all__ = [
+    "FILE",
+    "append",
+    "finished",
+    "measured_records",
+    "read_log",
+    "read_records",
+    "runs_folder",
+    "save_records",
+]
 
 FILE = "records.jsonl"
 """In the folder of each run: its failures, and last that it is finished. One writer holds the run's lock."""
+
+
+MEASURED = Path(__file__).parent / "measured"
+"""Records that come with this project, a file a protocol."""
+
+
+def runs_folder() -> Path:
+    """Where runs lie unless another folder is named: ``ZMIX_RUNS``, else ``zmix-runs`` here.
+
+    Example:
+        >>> runs_folder().name
+        'zmix-runs'
+    """
+    return Path(os.environ.get("ZMIX_RUNS") or "zmix-runs")
+
+
+def measured_records() -> list[dict[str, Any]]:
+    """The records of the runs that this project states, of `PROTOCOLS` in `protocols.small`.
+
+    Example:
+        >>> {record["status"] for record in measured_records()}
+        {'finished'}
+    """
+    return [record for file in sorted(MEASURED.glob("*.jsonl")) for record in read_records(file)]
 
 
 def append(folder: Path, record: Mapping[str, Any]) -> None:
@@ -45,8 +78,59 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
         >>> read_log(Path("no/such/folder"))
         []
     """
+    return _read(folder / FILE)
+
+
+def finished(folder: Path) -> dict[str, Any] | None:
+    """The record of a run that is finished, else None."""
+    return _finish(read_log(folder))
+
+
+def read_records(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The records of all runs below a folder, or in a file, each run once.
+
+    Args:
+        root: What `zmix_core.training.run.run` was given, or a file of records, one line each. Where there is
+            none, there are no records.
+
+    Returns:
+        Of each run the record that it is finished, else its last failure; in the order of the runs' keys.
+
+    Example:
+        >>> read_records("no/such/folder")
+        []
+    """
+    root = Path(root)
+    if root.is_file():
+        by_key: dict[str, list[dict[str, Any]]] = {}
+        for record in _read(root):
+            by_key.setdefault(record["key"], []).append(record)
+        logs = [by_key[key] for key in sorted(by_key)]
+    else:
+        logs = [_read(file) for file in sorted(root.glob(f"*/{FILE}"))]
+    return [_finish(log) or log[-1] for log in logs if log]
+
+
+def save_records(file: str | os.PathLike[str], records: Iterable[Mapping[str, Any]]) -> int:
+    """Write records to one file, for `read_records`; how many are finished, which are those that it holds.
+
+    Example:
+        ``save_records("digits.jsonl", read_records("zmix-runs"))``
+    """
+    done = [record for record in records if record["status"] == "finished"]
+    Path(file).write_text(
+        "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in done), encoding="utf-8"
+    )
+    return len(done)
+
+
+def _finish(log: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return next((record for record in log if record["status"] == "finished"), None)
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
     try:
-        lines = (folder / FILE).read_bytes().split(b"\n")
+        lines = file.read_bytes().split(b"\n")
     except (FileNotFoundError, NotADirectoryError):
         return []
     found = []
@@ -57,30 +141,4 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
             continue
         if isinstance(record, dict) and "status" in record:
             found.append(record)
-    return found
-
-
-def finished(folder: Path) -> dict[str, Any] | None:
-    """The record of a run that is finished, else None."""
-    return next((record for record in read_log(folder) if record["status"] == "finished"), None)
-
-
-def read_records(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The records of all runs below a folder, each run once.
-
-    Args:
-        root: What `zmix_core.training.run.run` was given. Where there is none, there are no records.
-
-    Returns:
-        Of each run the record that it is finished, else its last failure; in the order of the runs' keys.
-
-    Example:
-        >>> read_records("no/such/folder")
-        []
-    """
-    found = []
-    for file in sorted(Path(root).glob(f"*/{FILE}")):
-        log = read_log(file.parent)
-        if log:
-            found.append(finished(file.parent) or log[-1])
     return found

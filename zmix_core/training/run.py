@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors.torch import save
 
 from zmix_core.speed import machine
 from zmix_core.training.data import splits
+from zmix_core.training.devices import is_main, processes
 from zmix_core.training.fit import CHECKPOINT, DamagedCheckpoint, Diverged, Epoch, fit, replace_with
 from zmix_core.training.protocols import Protocol
 from zmix_core.training.records import append, finished
@@ -50,11 +52,11 @@ def run(
 
     Returns:
         ``status``: ``"finished"`` or ``"failed"``; ``key``, ``name``, ``spec``, ``settings`` and ``metrics``
-        (those of the paper's table); ``machine``: device, processor, threads, date, versions; ``curves``, see
-        `zmix_core.training.fit.Epoch`. When finished, ``final``: the ``epoch`` that is judged and the test's
-        metrics; ``seconds`` in all, ``parameters``. When failed, ``error``: ``kind`` (``"diverged"``,
-        ``"memory"``, ``"data"``, ``"disk"``, ``"checkpoint"``, else ``"error"``), ``message``, and for the
-        last kind ``trace``.
+        (those of the paper's table); ``machine``: device, processor, threads, date, versions, processes;
+        ``curves``, see `zmix_core.training.fit.Epoch`. When finished, ``final``: the ``epoch`` that is judged
+        and the test's metrics; ``seconds`` in all, ``parameters``. When failed, ``error``: ``kind``
+        (``"diverged"``, ``"memory"``, ``"data"``, ``"disk"``, ``"checkpoint"``, else ``"error"``),
+        ``message``, and for the last kind ``trace``.
 
     Raises:
         Busy: Another process is at it.
@@ -74,7 +76,7 @@ def run(
         return done
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / LOCK, timeout=0):
+        with FileLock(folder / LOCK, timeout=0) if is_main() else nullcontext():
             # Between the look above and the lock another process may have finished it.
             return finished(folder) or _attempt(spec, folder, device, say)
     except Timeout:
@@ -99,7 +101,7 @@ def _attempt(
         "spec": spec.record(),
         "settings": settings,
         "metrics": list(protocol.metrics),
-        "machine": machine(PACKAGES),
+        "machine": {**machine(PACKAGES), "processes": processes()},
         "curves": [],
     }
     stage, last = "data", None
@@ -113,9 +115,9 @@ def _attempt(
         assert last is not None
         network = last.network
         record["machine"]["device"] = _device(next(network.parameters()).device)
-        replace_with(
-            folder / WEIGHTS, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()})
-        )
+        if is_main():
+            state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+            replace_with(folder / WEIGHTS, save(state))
         record |= {
             "status": "finished",
             "final": judged(protocol, last.curves),
@@ -124,9 +126,10 @@ def _attempt(
         }
     except Exception as error:  # one run that fails must not take the others with it, and must say why
         record["error"] = _why(error, stage)
-    append(folder, record)
-    if record["status"] == "finished":
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+    if is_main():
+        append(folder, record)
+        if record["status"] == "finished":
+            (folder / CHECKPOINT).unlink(missing_ok=True)
     return record
 
 
@@ -144,11 +147,12 @@ def judged(protocol: Protocol, curves: list[dict[str, Any]]) -> dict[str, Any]:
         >>> judged(PROTOCOLS["breastmnist"], curves)
         {'epoch': 1, 'AUC': 0.5}
     """
-    best = curves[-1]
+    tested = [epoch for epoch in curves if epoch["test"] is not None]
+    best = tested[-1]
     if protocol.judged != "last" and best["val"] is not None:
         sign = -1 if protocol.judged == "ERR" else 1
         # A metric may be None (no AUC of one class), and then no epoch is better than another.
-        best = max(curves, key=lambda epoch: sign * (epoch["val"][protocol.judged] or 0.0))
+        best = max(tested, key=lambda epoch: sign * (epoch["val"][protocol.judged] or 0.0))
     return {"epoch": best["epoch"], **best["test"]}
 
 

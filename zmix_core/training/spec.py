@@ -20,9 +20,12 @@ from zmix_core.methods import METHODS, Method
 from zmix_core.resnet import resnet
 from zmix_core.training.protocols import PROTOCOLS, Protocol, protocol
 
-__all__ = ["NETWORKS", "Spec", "grid", "method_settings", "name_of"]
+__all__ = ["NETWORKS", "PRECISIONS", "Spec", "grid", "method_settings", "name_of"]
 
 NETWORKS = ("lenet-5", "resnet-18", "resnet-50")
+
+PRECISIONS = ("no", "fp16", "bf16")
+"""Of mixed precision, by accelerate's names; ``"no"`` is float32 throughout."""
 
 OWN = ("n", "gamma", "alpha")
 """The settings that a method may have."""
@@ -50,6 +53,7 @@ class Spec:
             by the seed, at least one.
         learning_rate: The first one; the protocol's by default.
         weight_decay: The protocol's by default.
+        mixed_precision: One of `PRECISIONS`: what the network computes in; its weights stay float32.
 
     Raises:
         ValueError: A setting is not as said above.
@@ -71,6 +75,7 @@ class Spec:
     fraction: float = 1.0
     learning_rate: float | None = None
     weight_decay: float | None = None
+    mixed_precision: str = "no"
 
     def __post_init__(self) -> None:
         if not isinstance(self.protocol, str) or not self.protocol:
@@ -81,6 +86,10 @@ class Spec:
             raise ValueError(f"method = {self.method!r}: expected one of {', '.join(METHODS)}.")
         if self.network is not None and self.network not in NETWORKS:
             raise ValueError(f"network = {self.network!r}: expected one of {', '.join(NETWORKS)}.")
+        if self.mixed_precision not in PRECISIONS:
+            raise ValueError(
+                f"mixed_precision = {self.mixed_precision!r}: expected one of {', '.join(PRECISIONS)}."
+            )
         numbers: dict[str, Any] = {
             "n": None if self.n is None else whole("n", self.n, 2),
             "seed": whole("seed", self.seed, 0),
@@ -109,7 +118,7 @@ class Spec:
         Example:
             >>> Spec.of({"protocol": "digits", "seed": 3})
             Spec(protocol='digits', method='zeta-mixup', n=None, gamma=2.8, alpha=1.0, network=None, seed=3, \
-epochs=None, fraction=1.0, learning_rate=None, weight_decay=None)
+epochs=None, fraction=1.0, learning_rate=None, weight_decay=None, mixed_precision='no')
         """
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = [name for name in record if name not in known]
@@ -167,6 +176,7 @@ epochs=None, fraction=1.0, learning_rate=None, weight_decay=None)
             "fraction": self.fraction,
             "learning_rate": found.learning_rate,
             "weight_decay": found.weight_decay,
+            "mixed_precision": self.mixed_precision,
             **{name: getattr(found, name) for name in SHARED},
             "decay_epochs": list(found.decay_epochs),
             "judged": found.judged,

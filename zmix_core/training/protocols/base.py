@@ -47,6 +47,7 @@ class Protocol:
         nesterov: Whether momentum is Nesterov's.
         judged: The network of which epoch is tested: ``"last"``, or of the epoch with the best value of this
             metric on the validation pictures.
+        tested: The network is tested after every so many epochs, and after the last.
         table: The paper's table with its results; empty where there is none.
         url: Of a single file that may be downloaded; empty where that is no way to get it.
         md5: Of that file.
@@ -85,6 +86,7 @@ class Protocol:
     momentum: float = 0.9
     nesterov: bool = True
     judged: str = "last"
+    tested: int = 1
     table: str = ""
     url: str = ""
     md5: str = ""
@@ -114,6 +116,16 @@ class Protocol:
         square = () if self.crop is None else (f"square about the centre, {self.crop:g} of the shorter side",)
         resized = () if self.crop is None else (f"resized to {self.size} x {self.size}",)
         return (*square, *resized, *(("flipped left to right at random",) if self.flip else ()))
+
+    def is_tested(self, epoch: int) -> bool:
+        """Whether the network is tested after an epoch, the first one being 1.
+
+        Example:
+            >>> from zmix_core.training.protocols import PROTOCOLS
+            >>> [epoch for epoch in range(1, 12) if PROTOCOLS["digits"].is_tested(epoch)]
+            [5, 10]
+        """
+        return epoch % self.tested == 0 or epoch == self.epochs
 
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, the first one being 0.

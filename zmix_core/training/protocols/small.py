@@ -8,7 +8,8 @@ from zmix_core.training.protocols.base import STRATIFIED, Protocol
 
 __all__ = ["SMALL"]
 
-# The learning rate: the best of 0.01, 0.02 and 0.05 on training pictures that were held out, without mixing.
+# The learning rates: the best of a few on pictures that were neither trained on nor tested, without mixing.
+# On the digits at 0.05, one seed of ten never gets better than chance.
 _small = partial(
     Protocol,
     group="small",
@@ -19,9 +20,9 @@ _small = partial(
     metrics=("ERR",),
     epochs=60,
     batch=32,
-    learning_rate=0.05,
     decay=0.2,
     decay_epochs=(30, 45),
+    tested=5,
 )
 
 SMALL = (
@@ -33,6 +34,7 @@ SMALL = (
         data="mnist",
         pictures=11_000,
         size=28,
+        learning_rate=0.05,
         split="100 training pictures of each class, drawn by the run's seed; all 10,000 test pictures",
         note="Not in the paper: the network is its oracle's, everything else is our choice.",
     ),
@@ -44,6 +46,7 @@ SMALL = (
         data="digits",
         pictures=1_797,
         size=8,
+        learning_rate=0.02,
         split=STRATIFIED,
         note=(
             "Not in the paper: everything is our choice. Its split comes with this project, so that it is "
