@@ -209,3 +209,15 @@ def test_nothing_heavy_is_loaded_before_it_is_needed():
     code = f"import sys, zmix_core.cli, zmix_core.speed_id; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_interrupted_ends_without_a_traceback(monkeypatch, capsys):
+    def interrupted(parser):
+        def run(options):
+            raise KeyboardInterrupt
+
+        return run
+
+    monkeypatch.setitem(cli.COMMANDS, "results", interrupted)
+    assert cli.main(["results"]) == 130
+    assert capsys.readouterr().err == "zmix: stopped.\n"

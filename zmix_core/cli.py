@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zmix_core.training.commands import data_check, data_fetch, data_list
+from zmix_core.training.sweep_commands import sweep
 from zmix_core.training.train_commands import results, train
 
 __all__ = ["COMMANDS", "main"]
@@ -156,11 +157,12 @@ COMMANDS: dict[str, Command | dict[str, Command]] = {
     "data": {"list": data_list, "check": data_check, "fetch": data_fetch},
     "train": train,
     "results": results,
+    "sweep": sweep,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """What ``zmix`` runs; the exit status is 2 where a command or an argument is wrong.
+    """What ``zmix`` runs; the exit status is 2 where a command or an argument is wrong, 130 after Ctrl-C.
 
     Args:
         arguments: Those of the command line if None.
@@ -173,6 +175,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"zmix: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("zmix: stopped.", file=sys.stderr)
+        return 130
     return 0
 
 

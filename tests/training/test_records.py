@@ -66,14 +66,23 @@ def test_what_json_has_not_is_refused_before_anything_is_written(tmp_path):
 
 
 def test_one_file_holds_what_is_finished_of_a_folder(tmp_path):
-    for key, records in {"b": [failed(0), done("b")], "a": [done("a")], "c": [failed(1)]}.items():
+    curves = [{"epoch": 1, "loss": 0.123456789, "test": {"ERR": 100 / 3}, "val": None}]
+    ours = {**done("b"), "final": {"ERR": 1 / 3}, "curves": curves}
+    for key, records in {
+        "b": [failed(0), ours],
+        "a": [{**done("a"), "curves": []}],
+        "c": [failed(1)],
+    }.items():
         (tmp_path / key).mkdir()
         for record in records:
             append(tmp_path / key, {**record, "key": key})
     assert save_records(tmp_path / "all.jsonl", read_records(tmp_path)) == 2
     with (tmp_path / "all.jsonl").open("ab") as file:
         file.write(json.dumps(done("b")).encode() + b"\n" + json.dumps(done("d")).encode()[:-3])
-    assert [record["key"] for record in read_records(tmp_path / "all.jsonl")] == ["a", "b"]
+    found = read_records(tmp_path / "all.jsonl")
+    assert [record["key"] for record in found] == ["a", "b"]
+    assert found[1]["final"] == {"ERR": 1 / 3}
+    assert found[1]["curves"] == [{"epoch": 1, "loss": 0.123457, "test": {"ERR": 33.3333}, "val": None}]
 
 
 def test_where_runs_lie_can_be_said(monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from tiny_pictures import tiny, write
 
@@ -35,7 +37,7 @@ def test_what_failed_is_told_and_the_status_says_so(tmp_path, capsys, monkeypatc
 
     def here(specs, root, workers):
         """In this process."""
-        grid = launch._Grid({spec.key(): spec for spec in specs}, root, 1, 1)
+        grid = launch.Grid(specs, root, 1, 1)
         for key, spec in grid.specs.items():
             run(spec, root, device="cpu")
             yield grid._closed("failed", key, "as expected")
@@ -74,6 +76,26 @@ def test_pictures_of_ones_own_can_be_trained_on(tmp_path, capsys):
     run(tiny(tmp_path), tmp_path / "runs", device="cpu")
     assert main(["results", "--root", str(tmp_path / "runs")]) == 0
     assert "tiny.npz" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_grid_is_trained_on_a_cluster(tmp_path, capsys):
+    pytest.importorskip("distributed")
+    write(tmp_path)
+    root = str(tmp_path / "runs")
+    command = ["train", str(tmp_path / "tiny.npz"), "--methods", "erm", "zeta-4", "--seeds", "1"]
+    assert main([*command, "--network", "lenet-5", "--epochs", "2", "--cluster", "1", "--root", root]) == 0
+    told = capsys.readouterr()
+    assert "| zeta-4 " in told.out
+    assert "[2 of 2, 0 s left] finished: " in told.err
+    assert "idle" not in told.err
+
+
+def test_a_cluster_without_its_extra_is_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "digits", "--methods", "erm", "--seeds", "1", "--cluster", "2"]) == 2
+    assert "--cluster 2: a cluster needs dask.distributed: pip install" in capsys.readouterr().err
 
 
 def test_time_left_in_words():

@@ -73,6 +73,7 @@ def run(
     folder = Path(root) / spec.key()
     done = finished(folder)
     if done is not None:
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # killed between the two, it would stay for ever
         return done
     try:
         folder.mkdir(parents=True, exist_ok=True)

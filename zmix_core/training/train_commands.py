@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zmix_core.training.records import measured_records, read_records, runs_folder, save_records
 
 if TYPE_CHECKING:
+    from zmix_core.training.progress import Progress
     from zmix_core.training.spec import Spec
 
 __all__ = ["results", "train"]
@@ -41,6 +42,7 @@ def train(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], Non
     parser.add_argument("--network", help="in the place of the protocol's: lenet-5, resnet-18, resnet-50")
     parser.add_argument("--precision", default="no", help="mixed precision: no, fp16, bf16 (no)")
     parser.add_argument("--workers", type=int, help="processes at a time (one a GPU, else one)")
+    parser.add_argument("--cluster", help="a dask scheduler's address, or how many workers of dask to start")
     _root(parser, "folder of all runs")
 
     def run(options: argparse.Namespace) -> None:
@@ -86,14 +88,25 @@ def _root(parser: argparse.ArgumentParser, what: str) -> None:
 def _launch(specs: list[Spec], options: argparse.Namespace) -> int:
     from zmix_core.training.launch import launch
 
-    failed = 0
-    for progress in launch(specs, options.root, workers=options.workers):
+    failed, here = 0, options.cluster is None
+    for progress in (
+        launch(specs, options.root, workers=options.workers) if here else _on_cluster(specs, options)
+    ):
         failed = progress.failed
-        if progress.what != "epoch":
+        if progress.what not in ("epoch", "idle"):
             left = "" if progress.left is None else f", {_duration(progress.left)} left"
             done = f"{progress.finished} of {progress.total}{left}"
             print(f"[{done}] {progress.what}: {progress.message}", file=sys.stderr, flush=True)
     return failed
+
+
+def _on_cluster(specs: list[Spec], options: argparse.Namespace) -> Iterator[Progress]:
+    from zmix_core.training.cluster import launch_on
+
+    try:
+        yield from launch_on(options.cluster, specs, options.root)
+    except (ImportError, RuntimeError) as error:
+        raise ValueError(f"--cluster {options.cluster}: {error}") from error
 
 
 def _together(specs: list[Spec], root: Path) -> int:

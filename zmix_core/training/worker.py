@@ -10,7 +10,8 @@ import os
 import queue
 import sys
 import threading
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -18,15 +19,13 @@ from zmix_core.training.fit import Epoch
 from zmix_core.training.run import Busy, run
 from zmix_core.training.spec import Spec
 
-__all__ = ["main"]
+__all__ = ["main", "one"]
 
 
 def main(root: str, device: str, threads: str) -> None:
     """Runs one spec after another, until the input ends: then it ends at once, in the middle of a run too.
 
-    For every line of the input it prints ``{"epoch": ..., "epochs": ..., "seconds": ...}`` after each epoch,
-    and then ``{"record": ...}``, ``{"busy": true}`` where another process is at the run, or
-    ``{"error": ...}`` where not even a failure could be recorded.
+    For every line of the input it prints what `one` tells after each epoch, and then what it returns.
 
     Args:
         root: Folder of all runs.
@@ -41,26 +40,44 @@ def main(root: str, device: str, threads: str) -> None:
     os.dup2(2, 1)  # whatever a library prints must not lie between the lines that are read
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
+
+    def tell(said: dict[str, Any]) -> None:
+        print(json.dumps(said), file=out, flush=True)
+
     while True:
-        _tell(out, _one(Spec.of(json.loads(jobs.get())), root, device, out))
+        tell(one(Spec.of(json.loads(jobs.get())), root, device, tell))
 
 
-def _one(spec: Spec, root: str, device: str, out: TextIO) -> dict[str, Any]:
+def one(spec: Spec, root: str, device: str, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Runs a spec.
+
+    Args:
+        spec: What to train.
+        root: Folder of all runs.
+        device: As for `zmix_core.training.run.run`.
+        tell: Is told ``{"epoch": ..., "epochs": ..., "seconds": ...}`` after each epoch.
+
+    Returns:
+        ``{"record": ...}``; or ``{"busy": True}`` where another process is at the run; or ``{"error": ...,
+        "kind": ...}`` where not even a failure could be recorded.
+
+    Example:
+        ``one(Spec("digits"), "runs", "cpu", print)``
+    """
+
     def say(epoch: Epoch) -> None:
         last = epoch.curves[-1]["seconds"] if epoch.curves else {"train": 0.0, "evaluate": 0.0}
         seconds = last["train"] + last["evaluate"]
-        _tell(out, {"epoch": epoch.done, "epochs": epoch.epochs, "seconds": seconds})
+        tell({"epoch": epoch.done, "epochs": epoch.epochs, "seconds": seconds})
 
     try:
         return {"record": run(spec, root, device=device, say=say)}
     except Busy:
         return {"busy": True}
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"}
-
-
-def _tell(out: TextIO, message: dict[str, Any]) -> None:
-    print(json.dumps(message), file=out, flush=True)
+        data = isinstance(error, (FileNotFoundError, ValueError))  # the pictures went, or are others now
+        kind = "data" if data else "disk" if isinstance(error, OSError) else "error"
+        return {"error": f"{type(error).__name__}: {error}", "kind": kind}
 
 
 def _read(jobs: queue.SimpleQueue[str]) -> None:
