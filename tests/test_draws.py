@@ -266,3 +266,11 @@ def test_a_ring_of_the_whole_set_keeps_no_parents():
     parents, _ = recipe.rows(torch.tensor([17, 49_999]))
     assert parents[:, 0].tolist() == [17, 49_999]
     assert parents.sort(dim=1).values.equal(torch.arange(50_000).expand(2, -1))
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 31, 32, 33, 128, 1000])
+def test_keys_are_put_in_order_as_argsort_does(m):
+    keys = torch.randint(2**63 - 1, (7, m), generator=seeded(m))
+    keys[:, m // 2] = -1  # who comes first whatever is drawn
+    expected = keys.argsort(dim=1)
+    assert torch.equal(methods._order(keys), expected)

@@ -191,6 +191,22 @@ class ZetaMixup(Method):
         return ChunkedRecipe(rows.draw, seeds, rows.per_chunk, weights, m, at)
 
 
+def _order(keys: Tensor) -> Tensor:
+    """``keys.argsort(dim=1)`` of random whole numbers ``(r, m)``, which it takes apart.
+
+    Each key's last bits give way to its place, so that sorting the keys alone, several times as fast for
+    short rows, says it all. Two keys that differ in those bits only are too rare ever to be met.
+    """
+    m = keys.shape[1]
+    last = 2 ** (m - 1).bit_length() - 1
+    keys.bitwise_and_(~last).bitwise_or_(torch.arange(m, device=keys.device))
+    if keys.device.type == "cpu":
+        keys.numpy().sort(axis=1)  # in place, and by vector instructions
+    else:
+        keys = keys.sort(dim=1).values
+    return keys.bitwise_and_(last)
+
+
 @dataclass(frozen=True)
 class _Rows:
     """Independent rows: ordered draws of N out of m without repetition, every one equally likely."""
@@ -212,7 +228,7 @@ class _Rows:
         keys = torch.randint(2**63 - 1, (len(index), self.m), generator=generator, device=index.device)
         if self.anchored:
             keys.scatter_(1, index.unsqueeze(1), -1)
-        return keys.argsort(dim=1)[:, : self.n].contiguous()
+        return _order(keys)[:, : self.n].contiguous()
 
     def _by_redrawing(self, index: Tensor, generator: torch.Generator | None) -> Tensor:
         """N is small: draw with repetition, then draw again whatever repeats an entry of its row.

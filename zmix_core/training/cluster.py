@@ -90,6 +90,8 @@ def launch_on(
         while grid.open:
             for address, run in pool.lost():
                 yield grid.died(run, f"the cluster lost its worker {address}")
+            if not grid.open:
+                return
             grid.workers = max(1, len(pool.workers))
             for address in pool.idle():
                 if (key := grid.next()) is not None:
