@@ -51,6 +51,12 @@ def test_the_readme_shows_the_table_that_its_command_prints():
     assert table() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_readme_shows_the_results_that_its_command_prints(capsys):
+    assert main(["results", "--measured"]) == 0
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- results -->\n{capsys.readouterr().out}<!-- end -->" in readme
+
+
 def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"-?\d+\.\d+", text)]
 
