@@ -32,6 +32,9 @@ AT_ONCE = 6.0
 SOON = 30
 """Milliseconds until strip and link follow a change: most pictures are on their way by then."""
 
+LABELS = {"training": "Results of"}
+"""What data are called on a tab that has none to mix."""
+
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
 
 
@@ -65,7 +68,7 @@ class Laboratory:
         self.pump: Pump[Settings] = Pump(self._compute, self._show, self._failed)
         for view in self.views.values():
             view.stop, view.refused = self.pump.cancel, self.notice.tell
-            view.go_on = lambda: self.pump.push(self.state.settings())
+            view.newer, view.go_on = lambda: self.pump.newer, lambda: self.pump.push(self.state.settings())
         marks = [[2, "2"], [32, "32"], [100, "100"], [1000, "1000"]]
         self.n = self._dial("n", "N", step=1, whole=True, scale="log", marks=marks)
         marks = [[0, "0"], [GAMMA_MIN, "γ_min"], [2.4, "2.4"], [2.8, "2.8"], [4.0, "4.0"], [15, "15"]]
@@ -98,10 +101,18 @@ class Laboratory:
         reset = Action(label="Reset", margin=0)
         reset.pressed = self.state.reset
         view = self.state.param.view.rx()
-        own = Upload(label="Own pictures (.npz)…", accept=".npz", visible=view != "manifolds", margin=0)
+        pictures = (view == "images") | (view == "dimension")
+        own = Upload(label="Own pictures (.npz)…", accept=".npz", visible=pictures, margin=0)
         own.taken, own.refused = self._own_pictures, self.notice.tell
+        # Runs draw by their own seeds, and mix as the paper does.
+        mixing = view != "training"
+        for control in (self.play, resample, self.alpha, self.seed):
+            control.visible = mixing
         data = pn.Column(
-            *(self._choice(key, "Data", visible=view == name) for name, key in DATA.items()),
+            *(
+                self._choice(key, LABELS.get(name, "Data"), visible=view == name)
+                for name, key in DATA.items()
+            ),
             own,
             css_classes=["data"],
             stylesheets=[":host { gap: 8px; }"],
@@ -112,9 +123,9 @@ class Laboratory:
         rest = pn.Column(
             pn.Row(self.play, resample, reset, margin=0, stylesheets=[":host { gap: 8px; }"]),
             self.alpha,
-            self._choice("per_sample", "mixup draws", draws),
-            self._choice("anchor", "ζ-mixup: rank 1 of output k", starts),
-            self._choice("scheme", "ζ-mixup: rows are drawn"),
+            self._choice("per_sample", "mixup draws", draws, visible=mixing),
+            self._choice("anchor", "ζ-mixup: rank 1 of output k", starts, visible=mixing),
+            self._choice("scheme", "ζ-mixup: rows are drawn", visible=mixing),
             self.seed,
             self.share,
             css_classes=["rest"],
@@ -227,7 +238,7 @@ class Laboratory:
         view, result = shown
         view.update(result)
         # Fewer samples than were asked for are mixed where there are fewer.
-        m, n = len(mixes.data(view.settings)), view.settings.n
+        m, n = view.samples(), view.settings.n
         self.n.end = m
         current = view is self.front and view.settings.data == self.state.settings().data
         if current and n == m < self.state.n:
@@ -254,6 +265,9 @@ class Laboratory:
         self.play.on_now = self._player is not None
 
     def _step(self) -> None:
+        if self.state.view == "training":
+            self._played()
+            return
         if self.pump.busy and not self.front.ready(self.state.gamma):
             return
         low, high = self.state.param.gamma.bounds

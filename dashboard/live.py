@@ -12,7 +12,7 @@ import panel as pn
 
 T = TypeVar("T")
 
-__all__ = ["Pump", "Shelf"]
+__all__ = ["Pump", "Shelf", "has_loop"]
 
 
 class Pump(Generic[T]):
@@ -44,10 +44,15 @@ class Pump(Generic[T]):
         if self.busy:
             return
         self.busy = True
-        if _has_loop():
+        if has_loop():
             pn.state.execute(self._run)
         else:
             asyncio.run(self._run())
+
+    @property
+    def newer(self) -> bool:
+        """Whether a value waits."""
+        return bool(self._waiting)
 
     def cancel(self) -> None:
         """Drop what waits, and end what runs at its next result."""
@@ -82,7 +87,8 @@ class Pump(Generic[T]):
 _END = object()
 
 
-def _has_loop() -> bool:
+def has_loop() -> bool:
+    """Whether an event loop runs here."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

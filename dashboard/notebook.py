@@ -17,8 +17,9 @@ def explore(view: str = "manifolds", **settings: Any) -> pn.viewable.Viewable:
     """One view of the laboratory with its controls, live in a cell.
 
     Args:
-        view: ``"manifolds"``, ``"images"`` or ``"dimension"``. A curve of dimension that takes more than a
-            few seconds is shown as far as it is then; *Go on* under it, or another γ, takes it up.
+        view: ``"manifolds"``, ``"images"``, ``"dimension"`` or ``"training"``. A curve of dimension that
+            takes more than a few seconds is shown as far as it is then; *Go on* under it, or another γ,
+            takes it up.
         **settings: Where to start: ``data``, ``n``, ``gamma``, ``alpha``, ``seed`` and the other names that a
             link of the dashboard holds.
 

@@ -19,11 +19,14 @@ FEW = 6
 # The page's frame has a bar of progress that is always full and an empty heading: neither has a name.
 QUIET = "header [role=progressbar], main h5 { display: none; }"
 STYLE = ":root { --zmix-page: var(--panel-background-color, #fff); }"
+NARROW = {"padding": "12px 9px", "minWidth": 0}
 THEME = {
     mode: {
         "palette": {"primary": {"main": main}},
         "components": {
             "MuiButtonBase": {"styleOverrides": {"root": {"textTransform": "none !important"}}},
+            # On a phone the tabs stand close together.
+            "MuiTab": {"styleOverrides": {"root": {"@media (max-width: 600px)": NARROW}}},
             "MuiAppBar": {
                 "styleOverrides": {"root": {"backgroundColor": f"{bar} !important", "color": "#fff"}}
             },

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from dashboard import mixes
@@ -16,7 +18,10 @@ from zmix_core.manifolds import Manifold
 from zmix_core.oracle import Oracle
 from zmix_core.realism import measure
 
-__all__ = ["Found", "found", "judge", "keep", "measured", "trained_here"]
+__all__ = ["Found", "finding", "found", "judge", "keep", "measured", "trained_here"]
+
+PIECE = 100
+"""Pictures that an oracle judges at a time, so that a slider never waits for more."""
 
 KEPT = 8
 """Oracles trained on this page that are kept in memory, for all sessions together."""
@@ -71,17 +76,44 @@ def trained_here(settings: Settings) -> bool:
 
 def found(settings: Settings, judge: Oracle | Manifold) -> Found:
     """What the judge says of the samples on the tab; of pictures, of a thousand made the same way."""
+    *_, last = finding(settings, judge)
+    assert last is not None
+    return last
+
+
+def finding(settings: Settings, judge: Oracle | Manifold) -> Iterator[Found | None]:
+    """As `found`, in pieces of a few milliseconds: None while there is more to do."""
     if settings.view == "images":
         settings = replace(settings, view="realism")
     mixed = mixes.mix(settings)
+    for each in mixed.values():
+        for start in _starts(each, judge):
+            yield None
+            _piece(each, judge, start)
     values = {name: measured(m, judge) for name, m in mixed.items()}
     found_means = {name: _means(m, judge) for name, m in mixed.items()}
     differences = means({key: ours.double() - values["mixup"][key] for key, ours in values["zeta"].items()})
-    return Found(settings, values, found_means, differences, getattr(judge, "accuracy", ""))
+    yield Found(settings, values, found_means, differences, getattr(judge, "accuracy", ""))
+
+
+def _starts(mixed: mixes.Mixed, judge: Oracle | Manifold) -> range:
+    """Where pieces of samples begin; what a formula judges is one piece."""
+    return range(0, len(mixed.x), PIECE if isinstance(judge, Oracle) else len(mixed.x))
+
+
+def _measured(mixed: mixes.Mixed, judge: Oracle | Manifold) -> dict[str, Tensor]:
+    pieces = [_piece(mixed, judge, start) for start in _starts(mixed, judge)]
+    return {key: torch.cat([piece[key] for piece in pieces]) for key in pieces[0]}
+
+
+def _measured_piece(mixed: mixes.Mixed, judge: Oracle | Manifold, start: int) -> dict[str, Tensor]:
+    rows = slice(start, start + _starts(mixed, judge).step)
+    return measure(mixed.x[rows], mixed.y[rows], judge)
 
 
 _trained: OrderedDict[str, Oracle] = OrderedDict()
 _loaded = Shelf(lambda path, _: oracles.load(path), KEPT)
-measured = Shelf(lambda mixed, judge: measure(mixed.x, mixed.y, judge), 24)
+_piece = Shelf(_measured_piece, 240)
+measured = Shelf(_measured, 24)
 """What a judge says of each sample of a method, kept for all sessions."""
 _means = Shelf(lambda mixed, judge: means(measured(mixed, judge)), 24)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,21 @@ import param
 from zmix_core import images
 from zmix_core.manifolds import MANIFOLDS
 
-__all__ = ["KEYS", "Settings", "State"]
+__all__ = ["KEYS", "Runs", "Settings", "State"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What of the training runs is shown, and what would be trained now."""
+
+    setting: str
+    metric: str
+    hidden: tuple[str, ...]
+    against: str
+    train: str
+    seeds: int
+    epochs: int
+    beside: str
 
 
 @dataclass(frozen=True)
@@ -33,9 +48,10 @@ class Settings:
     gammas: tuple[float, float] = (0.0, 15.0)
     quick: bool = False
     colours: str = "class"
+    runs: Runs | None = None
 
 
-DATA = {"manifolds": "manifold", "images": "images", "dimension": "dimension"}
+DATA = {"manifolds": "manifold", "images": "images", "dimension": "dimension", "training": "training"}
 """Which key of the state holds the data of a view."""
 
 CAMERA = [(-180, 180), (-90, 90), (0.2, 40), (-20, 20), (-20, 20)]
@@ -56,6 +72,18 @@ class State(param.Parameterized):
         default="helix-r3",
         objects={m.title: name for name, m in MANIFOLDS.items()},
         doc="Data of the Intrinsic dimension tab.",
+    )
+    training = param.Selector(
+        default="small",
+        objects={
+            "Small sets: digits, MNIST-1000": "small",
+            "Table 1: natural pictures": "table-1",
+            "Table 2: skin lesions": "table-2",
+            "Table 3: MedMNIST": "table-3",
+            "Table A3: skin lesions, all metrics": "table-A3",
+            "Own pictures": "own",
+        },
+        doc="Whose results the Training tab shows.",
     )
     n = param.Integer(32, bounds=(2, 10**6), doc="N: samples mixed into one output; at most m.")
     gamma = param.Number(2.8, bounds=(0, 15), doc="γ: exponent of the weights.")
@@ -78,6 +106,28 @@ class State(param.Parameterized):
         objects=["class", "first", "second"],
         doc="Of the points on manifolds: by class, or by local ID at the first or the second k.",
     )
+    setting = param.String("", doc="The row of the table whose differences and curves are shown.")
+    metric = param.Selector(
+        default="",
+        objects=["", "ERR", "ACC", "ACC_bal", "F1-micro", "F1-macro", "AUC"],
+        doc="Of the differences and the curves; the first that the table has where it is left out.",
+    )
+    hidden = param.List([], item_type=str, doc="Methods that are not shown.")
+    against = param.Selector(
+        default="mixup",
+        objects={"mixup": "mixup", "ERM": "erm"},
+        doc="What every method is compared with, seed by seed.",
+    )
+    train = param.Selector(
+        default="digits", objects={"digits": "digits"}, doc="What the button trains on: small enough to wait."
+    )
+    seeds = param.Integer(3, bounds=(1, 10), doc="Runs of each method: seeds 0, 1, 2, ...")
+    epochs = param.Integer(60, bounds=(1, 200), doc="Of each run; the records that come with zmix have 60.")
+    beside = param.Selector(
+        default="both",
+        objects={"ERM and mixup": "both", "ERM": "erm", "mixup": "mixup", "nothing": "none"},
+        doc="What is trained with the same seeds, to compare with.",
+    )
     camera = param.List([], doc="Azimuth, elevation, zoom, pan x, pan y of the 3-D pictures.")
     theme = param.Selector(default="light", objects=["light", "dark"], doc="Of the page.")
 
@@ -89,6 +139,8 @@ class State(param.Parameterized):
         others = {title: name for title, name in pictures.items() if name not in MANIFOLDS}
         self.param["dimension"].objects = {**self.param["dimension"].get_range(), **others}
         self.images = images.default()
+        if "mnist" in images.available():
+            self.param["train"].objects = {"digits": "digits", "MNIST, 1,000 pictures": "mnist-1000"}
         self.param.update(**params)
 
     def offer_images(self, name: str) -> None:
@@ -112,6 +164,19 @@ class State(param.Parameterized):
             (float(self.gammas[0]), float(self.gammas[1])),
             self.quick,
             self.colours,
+            self._runs() if self.view == "training" else None,
+        )
+
+    def _runs(self) -> Runs:
+        return Runs(
+            self.setting,
+            self.metric,
+            tuple(self.hidden),
+            self.against,
+            self.train,
+            self.seeds,
+            self.epochs,
+            self.beside,
         )
 
     def reset(self) -> None:
@@ -125,6 +190,7 @@ class State(param.Parameterized):
         values |= {key: int(values[key]) for key in ("per_sample", "quick")}
         values["camera"] = ",".join(f"{v:g}" for v in self.camera)
         values |= {key: self.text(key) for key in ("ks", "gammas")}
+        values["hidden"] = ";".join(self.hidden)
         return urlencode({key: value for key, value in values.items() if value != ""})
 
     def text(self, key: str) -> str:
@@ -183,6 +249,15 @@ KEYS = [
     "gammas",
     "quick",
     "colours",
+    "training",
+    "setting",
+    "metric",
+    "hidden",
+    "against",
+    "train",
+    "seeds",
+    "epochs",
+    "beside",
     "camera",
     "theme",
 ]
@@ -224,7 +299,18 @@ def _gammas(text: str) -> tuple[float, float]:
     return low, high
 
 
+def _label(text: str) -> str:
+    if not re.fullmatch(LABEL, text):
+        raise ValueError(text)
+    return text
+
+
+LABEL = r"[\w .,:;+=/%\[\]-]{0,200}"
+"""What settings and methods are called: no markup."""
+
 _SAID = {
+    "setting": "a row of the table, like digits",
+    "hidden": "methods with a semicolon between, like erm;zeta-2.4",
     "camera": "azimuth, elevation, zoom, pan x and pan y within " + ", ".join(map(str, CAMERA)),
     "ks": "one or two whole numbers, each at least 2 and below m, with a comma between, like 8,128",
     "gammas": "two numbers from 0 to 15, the smaller one first, with a comma between, like 0,15",
@@ -240,6 +326,10 @@ _READ: dict[str, Any] = {
     "ks": _ks,
     "gammas": _gammas,
     "camera": _camera,
+    "setting": _label,
+    "hidden": lambda text: [_label(name) for name in text.split(";") if name],
+    "seeds": int,
+    "epochs": int,
 }
 
 

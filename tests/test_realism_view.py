@@ -99,6 +99,37 @@ def test_another_gamma_judges_only_what_it_changes():
     assert first.found.measured["zeta"]["H"].mean() > second.found.measured["zeta"]["H"].mean()
 
 
+def test_while_a_slider_moves_the_oracle_goes_on_with_what_it_had_begun():
+    state = digits(gamma=2.0)
+    view = Images(state)
+    view.newer = lambda: True
+    said = []
+    while not said:
+        state.gamma += 0.01
+        steps = list(view.compute(state.settings()))
+        assert steps[0].settings.gamma == state.gamma  # the pictures never wait
+        said = [frame.found for frame in steps if frame.found is not None]
+        assert state.gamma < 3
+    [found] = said
+    assert found.settings.gamma == pytest.approx(2.01)
+    assert state.gamma > 2.05  # it took several
+    view.newer = lambda: False
+    state.gamma += 0.01
+    *_, last = view.compute(state.settings())
+    assert last.found.settings.gamma == state.gamma
+
+
+def test_what_an_oracle_had_begun_on_other_pictures_is_left(monkeypatch):
+    monkeypatch.setattr(mixes, "_own", type(mixes._own)())
+    mixes.keep("stripes", stripes())
+    view = Images(digits())
+    view.newer = lambda: True
+    assert [frame.found for frame in view.compute(digits().settings())] == [None]
+    other = replace(digits().settings(), data="stripes")
+    *_, last = view.compute(other)
+    assert (last.found, bool(last.without)) == (None, True)
+
+
 # The words
 
 
@@ -187,10 +218,8 @@ def test_pictures_come_first_and_what_the_oracle_says_keeps_up():
     view = Images(state)
     first, second = frames(view, state)
     assert first.found is None
-    assert first.unfinished  # nothing has been said so far: a newer gamma waits for it
+    assert first.unfinished  # a newer gamma waits until the oracle has done a piece
     assert second.found is not None
-    state.gamma = 3.3
-    assert not next(view.compute(state.settings())).unfinished
     assert view.ready(2.8)
     assert not view.ready(3.3)
 

@@ -57,7 +57,7 @@ def degrees(low: float, high: float) -> st.SearchStrategy[float]:
 
 STATES = st.fixed_dictionaries(
     {
-        "view": st.sampled_from(["manifolds", "images", "dimension"]),
+        "view": st.sampled_from(["manifolds", "images", "dimension", "training"]),
         "manifold": st.sampled_from(sorted(MANIFOLDS)),
         "dimension": st.sampled_from([*sorted(MANIFOLDS), "digits"]),
         "n": st.integers(2, 10**6),
@@ -71,6 +71,14 @@ STATES = st.fixed_dictionaries(
         "gammas": st.lists(st.floats(0, 15), min_size=2, max_size=2, unique=True).map(sorted).map(tuple),
         "quick": st.booleans(),
         "colours": st.sampled_from(["class", "first", "second"]),
+        "training": st.sampled_from(["small", "table-1", "table-2", "table-3", "table-A3", "own"]),
+        "setting": st.sampled_from(["", "digits", "isic-2016, network resnet-50"]),
+        "metric": st.sampled_from(["", "ERR", "F1-micro"]),
+        "hidden": st.lists(st.sampled_from(["erm", "zeta-2.8, N = 8", "cutmix+zeta"]), unique=True),
+        "against": st.sampled_from(["erm", "mixup"]),
+        "seeds": st.integers(1, 10),
+        "epochs": st.integers(1, 200),
+        "beside": st.sampled_from(["both", "erm", "mixup", "none"]),
         "camera": st.just([])
         | st.tuples(
             degrees(-180, 180), degrees(-90, 90), degrees(0.2, 40), degrees(-20, 20), degrees(-20, 20)
@@ -193,7 +201,15 @@ BAD = [
     ("camera", "0,0,1e20,0,0"),
     ("camera", "0,0,0,0,0"),
     ("camera", "0,0,1,1e20,0"),
-    ("view", "training"),
+    ("view", "trained"),
+    ("training", "table-4"),
+    ("setting", "digits;alert`1`"),
+    ("metric", "loss"),
+    ("against", "cutmix"),
+    ("train", "cifar10"),
+    ("seeds", "11"),
+    ("epochs", "0"),
+    ("beside", "all"),
     ("manifold", "digits"),
     ("manifold", "../../etc/passwd"),
     ("images", "mnist"),

@@ -2,7 +2,9 @@
 
 from dashboard.components.action import Action
 from dashboard.components.address import Address
+from dashboard.components.board import Board
 from dashboard.components.chart import Chart
+from dashboard.components.chips import Chips
 from dashboard.components.choice import Choice
 from dashboard.components.classes import Classes
 from dashboard.components.dial import Dial
@@ -20,7 +22,9 @@ from dashboard.components.upload import Upload
 __all__ = [
     "Action",
     "Address",
+    "Board",
     "Chart",
+    "Chips",
     "Choice",
     "Classes",
     "Dial",

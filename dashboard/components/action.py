@@ -18,6 +18,7 @@ class Action(Component):
     label = param.String(doc="What it does.")
     help = param.String(doc="Shown when the pointer rests on it.")
     switches = param.Boolean(False, doc="Whether it switches something on and off.")
+    main = param.Boolean(False, doc="Whether it is what one comes for.")
     on_now = param.Boolean(False, doc="Whether that is on.")
 
     pressed: Callable[[], None] = staticmethod(lambda: None)

@@ -71,6 +71,10 @@ class MixView:
         """Stop what takes long, until it is told to go on; False where nothing does."""
         return False
 
+    def samples(self) -> int:
+        """How many there are to mix."""
+        return len(mixes.data(self.settings))
+
     def code(self) -> str:
         """A script that gives exactly the arrays on screen."""
         return mixes.code(self.settings)

@@ -213,6 +213,10 @@ class Dimension:
         """Whether what belongs to ``gamma`` is on screen, though the rest of the curve may not be."""
         return self.here is not None and self.here[0].gamma == gamma
 
+    def samples(self) -> int:
+        """How many there are to mix."""
+        return len(mixes.data(self.settings))
+
     def code(self) -> str:
         """A script that gives the curve on screen."""
         return id_jobs.code(self.settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -22,9 +21,6 @@ from zmix_core.oracle import Oracle
 from zmix_core.realism import measure, spread
 
 __all__ = ["Images"]
-
-FOLLOW = 0.5
-"""Seconds after which what the oracle says is brought up to date even if another gamma waits."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +45,41 @@ class Images(MixView):
     go_on: Callable[[], None] = staticmethod(lambda: None)
     """Called to have what is on screen computed again."""
 
+    newer: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether other settings wait already."""
+
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self.realism = Realism(again=lambda: self.go_on())
-        self._judged = 0.0
+        self._begun: tuple[str, Iterator[Found | None]] = ("", iter(()))
 
     def panel(self, name: str) -> Mosaic:
         """See `MixView.panel`."""
         return Mosaic(title=TITLES[name], sizing_mode="stretch_width", margin=0)
 
     def compute(self, settings: Settings) -> Iterator[Frame]:
-        """The pictures first, then what the oracle says of a thousand such pictures."""
+        """The pictures first, then what the oracle says of a thousand such pictures.
+
+        While other settings wait, the oracle goes on with what it had begun, a piece for each of them, so
+        that its words follow a slider that never rests.
+        """
         settings = mixes.fit(settings)
         mixed = mixes.mix(settings)
         tiles = {name: _tiles(m.x) for name, m in mixed.items()}
-        yield Frame(settings, mixed, tiles, unfinished=time.monotonic() - self._judged > FOLLOW)
+        yield Frame(settings, mixed, tiles, unfinished=True)
+        data, finding = self._begun
+        self._begun = ("", iter(()))
         try:
-            found, without = scores.found(settings, scores.judge(settings)), ""
+            if data != settings.data or not self.newer():
+                finding = scores.finding(settings, scores.judge(settings))
+            for found in finding:
+                if found is not None:
+                    yield Frame(settings, mixed, tiles, found)
+                elif self.newer():
+                    self._begun = (settings.data, finding)
+                    return
         except (OSError, ValueError) as error:
-            found, without = None, str(error)
-        yield Frame(settings, mixed, tiles, found, without)
-        self._judged = time.monotonic()
+            yield Frame(settings, mixed, tiles, without=str(error))
 
     def ready(self, gamma: float) -> bool:
         """See `MixView.ready`."""

@@ -72,12 +72,22 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
+def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where training runs go."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="package")
 def server(
-    launch: Callable[..., Browser], data_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    launch: Callable[..., Browser],
+    data_folder: Path,
+    runs_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
     """The dashboard, served for all tests; without a browser to look at it, ``launch`` skips first."""
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    environment = {**os.environ, "ZMIX_DATA": str(data_folder), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ZMIX_DATA": str(data_folder), "ZMIX_RUNS": str(runs_folder)}
+    environment["PYTHONUNBUFFERED"] = "1"
     command = [sys.executable, "-m", "panel", "serve", str(ROOT / "dashboard"), "--port", "0"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)

@@ -126,6 +126,8 @@ class Lab:
 
     def pictures_are_there(self) -> bool:
         """Whether the pictures of the view in front are painted, and there are words for them."""
+        if self.kind() == "Board":
+            return self.page.locator("figure.board").is_visible()
         if self.kind() == "Chart":
             return self.handle().is_visible() and all(map(self.summary, CHARTS))
         return self.page.locator(".stage[data-painted]").count() == 3 and all(
@@ -265,7 +267,7 @@ class Lab:
     def kind(self) -> str:
         """The kind of pictures in front."""
         view = dict(parse_qsl(self.read("Share", "query")["query"]))["view"]
-        return {"manifolds": "Scatter", "images": "Mosaic", "dimension": "Chart"}[view]
+        return {"manifolds": "Scatter", "images": "Mosaic", "dimension": "Chart", "training": "Board"}[view]
 
     def frame(self, title: str) -> int:
         """How many times the browser was sent the numbers of a panel in front."""
