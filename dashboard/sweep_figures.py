@@ -66,7 +66,10 @@ def parallel_coordinates(trials: Iterable[Trial], *, height: int = 480) -> figur
         [_place(value, ticks, log=k == 1) for value in column]
         for k, (column, ticks) in enumerate(zip(columns, axes, strict=True))
     ]
-    low, high = columns[2][0], columns[2][-1]
+    # The scale is that of the coloured lines; those below γ_min are gray, and may lie far below.
+    coloured = [value for gamma, _, value in zip(*columns, strict=True) if gamma >= GAMMA_MIN] or columns[2]
+    low, high = min(coloured), max(coloured)
+    shares = [min(1.0, max(0.0, (value - low) / ((high - low) or 1))) for value in columns[2]]
     data = {
         "xs": [[0, 1, 2]] * len(done),
         "ys": [list(ys) for ys in zip(*heights, strict=True)],
@@ -74,7 +77,7 @@ def parallel_coordinates(trials: Iterable[Trial], *, height: int = 480) -> figur
         "gamma": columns[0],
         "decay": [f"{value:.2e}" for value in columns[1]],
         "value": columns[2],
-        "colour": [COLOURS[round(100 * (value - low) / ((high - low) or 1))] for value in columns[2]],
+        "colour": [COLOURS[round(100 * share)] for share in shares],
     }
     below = [gamma < GAMMA_MIN for gamma in columns[0]]
     items, lines = [], []
