@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import operator
 import os
 import threading
@@ -15,8 +14,7 @@ from typing import Any
 
 from zmix_core.training import records as on_disk
 from zmix_core.training.fit import CHECKPOINT
-from zmix_core.training.results import Result, results
-from zmix_core.training.spec import OWN
+from zmix_core.training.results import Result, compared, natural, results
 
 __all__ = ["Group", "Known", "Records", "known"]
 
@@ -127,8 +125,7 @@ class Records:
         sets: dict[str, list[Mapping[str, Any]]] = {}
         for record in records.values():
             if record["status"] == "finished":
-                shared = {k: v for k, v in record["settings"].items() if k not in ("seed", "method", *OWN)}
-                sets.setdefault(json.dumps(shared, sort_keys=True), []).append(record)
+                sets.setdefault(compared(record["settings"]), []).append(record)
         groups = {}
         for text, members in sets.items():
             kept = self._groups.get(text)
@@ -136,7 +133,7 @@ class Records:
             groups[text] = kept if kept and same else (members, _group(members))
         self._groups = groups
         failed = tuple(record for record in records.values() if record["status"] == "failed")
-        found = sorted((group for _, group in groups.values()), key=lambda group: group.setting)
+        found = sorted((group for _, group in groups.values()), key=lambda group: natural(group.setting))
         keys = frozenset(records) - {record["key"] for record in failed}
         return Known(tuple(_named_apart(found)), failed, at_work, keys)
 

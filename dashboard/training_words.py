@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from zmix_core.training.protocols import PROTOCOLS
-from zmix_core.training.results import MOST, PERCENT, Difference, Result
+from zmix_core.training.results import FEWEST, MOST, PERCENT, Difference, Result
 
 __all__ = [
     "AXES",
@@ -63,14 +63,20 @@ def method_title(name: str) -> str:
 
 
 def setting_title(setting: str, protocol: str) -> str:
-    """A setting as a person says it: of one's own pictures without the folders they are in.
+    """A setting as a person says it: of one's own pictures with the folder they are in, and no more of it.
 
     Example:
         >>> setting_title("cifar10, epochs 2", "cifar10")
         'CIFAR-10, epochs 2'
     """
     known = PROTOCOLS.get(protocol)
-    name = Path(protocol).name if known is None else protocol if known.group == "small" else known.title
+    name = (
+        "/".join(Path(protocol).parts[1:][-2:])
+        if known is None
+        else protocol
+        if known.group == "small"
+        else known.title
+    )
     return name + setting.removeprefix(protocol).replace("_", " ")
 
 
@@ -140,8 +146,8 @@ def difference_words(metric: str, difference: Difference, against: str) -> str:
 
 def needed_words(difference: Difference) -> str:
     """How many seeds a decision takes."""
-    if difference.low is None:
-        return "two or more"
+    if difference.seeds < FEWEST:
+        return f"{FEWEST} or more"
     return f"{difference.needed:,}" if difference.needed else f"more than {MOST:,}"
 
 

@@ -360,7 +360,14 @@ def test_pictures_of_ones_own_have_a_table_and_words_where_there_are_none(root):
     write(root, Spec("digits", "erm"), 2.0, settings=settings)
     laboratory.views["training"].go_on()
     [row] = panel(laboratory).board.rows
-    assert row["head"][0] == "pets"
+    assert row["head"][0] == "pets, epochs 60"
+    far = {**settings, "protocol": "/far/away/pets", "epochs": 5}
+    write(root, Spec("digits", "erm", seed=1), 2.0, settings=far)
+    laboratory.views["training"].go_on()
+    assert {row["head"][0] for row in panel(laboratory).board.rows} == {
+        "pets, epochs 60",
+        "away/pets, epochs 5",
+    }
 
 
 # Training
@@ -383,6 +390,7 @@ def test_the_button_trains_and_the_run_is_pinned(root):
     laboratory = tab(n=8, gamma=2.4, seeds=1, epochs=1, beside="none")
     start = panel(laboratory).start
     start.button.pressed()
+    laboratory.views["training"].go_on()  # as a page looks again every two seconds
     [record] = on_disk.read_records(root)
     assert (record["name"], record["settings"]["epochs"]) == ("zeta-2.4, N = 8", 1)
     assert start.meter.text.startswith("finished in")

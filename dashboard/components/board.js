@@ -57,7 +57,8 @@ export function render({model}) {
     if (pinned !== pins && wide.clientWidth) {
       pins = pinned
       const head = [...table.querySelectorAll("th.pinned")].at(-1)
-      if (head) wide.scrollLeft = head.offsetLeft - (wide.clientWidth - head.offsetWidth) / 2
+      const end = head && head.offsetLeft + head.offsetWidth
+      if (end > wide.scrollLeft + wide.clientWidth) wide.scrollLeft = end - wide.clientWidth
     }
     const chosen = table.querySelector("tr.chosen"), key = model.rows.find((it) => it.chosen)?.key
     if (!chosen || key === last || !wide.clientHeight) return

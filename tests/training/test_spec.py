@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 import pytest
+from tiny_pictures import write
 
 from zmix_core.methods import ERM, METHODS, Mixup, ZetaMixup
 from zmix_core.training.protocols import PROTOCOLS
@@ -25,8 +26,10 @@ def test_a_spec_goes_to_json_and_back():
         (Spec("digits", "mixup", gamma=4), Spec("digits", "mixup")),
         (Spec("digits", "zeta-mixup", alpha=0.1), Spec("digits", "zeta-mixup")),
         (Spec("digits", gamma=4), Spec("digits", gamma=4.0)),
+        (Spec("digits", n=32), Spec("digits")),
+        (Spec("digits", n=1000), Spec("digits")),
         (
-            Spec("digits", network="lenet-5", epochs=60, learning_rate=0.05, weight_decay=5e-4),
+            Spec("digits", network="lenet-5", epochs=60, learning_rate=0.02, weight_decay=5e-4),
             Spec("digits", fraction=1),
         ),
     ],
@@ -123,3 +126,19 @@ def test_names_in_tables_are_those_of_the_command_line(name):
 def test_names_tell_other_settings_apart():
     assert name_of(Spec("digits", "mixup", alpha=0.4).settings()) == "mixup, α = 0.4"
     assert name_of(Spec("digits", n=4).settings()) == "zeta-2.8, N = 4"
+
+
+def test_pictures_of_ones_own_are_recorded_by_their_whole_path(tmp_path, monkeypatch):
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    spec = Spec("tiny.npz", network="lenet-5")
+    record = spec.record()
+    assert record["protocol"] == spec.settings()["protocol"] == str(tmp_path / "tiny.npz")
+    monkeypatch.chdir("/")
+    assert Spec.of(record).key() == spec.key()
+
+
+@pytest.mark.parametrize("wrong", [("erm", range(3)), (["erm"], 3)])
+def test_a_grid_takes_several(wrong):
+    with pytest.raises(ValueError, match="expected several of each, for instance"):
+        grid("digits", *wrong)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zmix_core.training.protocols import Protocol
 
-__all__ = ["data_check", "data_fetch", "data_list"]
+__all__ = ["data_check", "data_fetch", "data_list", "fault_of"]
 
 Run = Callable[[argparse.Namespace], None]
 
@@ -58,9 +58,10 @@ def data_check(parser: argparse.ArgumentParser) -> Run:
         entry = protocol(options.name)
         for heading, text in _facts(entry).items():
             _say(heading, text)
-        fault = _fault(entry)
+        fault = fault_of(entry)
         if fault is not None:
-            raise fault
+            fetched = f" `zmix data fetch {entry.name}` gets it." if entry.reader == "library" else ""
+            raise type(fault)(f"{fault}{fetched}") from fault
         _say("state", _whole(entry))
 
     return run
@@ -77,7 +78,7 @@ def data_fetch(parser: argparse.ArgumentParser) -> Run:
         from zmix_core.training.protocols import protocol
 
         entry = protocol(options.name)
-        fault = _fault(entry)
+        fault = fault_of(entry)
         if fault is None:
             print(f"{entry.name} is on disk already: {where(entry)}")
             return
@@ -112,10 +113,19 @@ def _facts(entry: Protocol) -> dict[str, str]:
         "pictures": f"{entry.pictures:,} in {entry.classes} classes, split: {entry.split}",
         "expected": "; ".join(_expected(entry)),
         "in": str(where(entry)),
+        "trains": _training(entry),
         "by hand": entry.by_hand,
         "note": entry.note,
     }
     return {heading: text for heading, text in facts.items() if text}
+
+
+def _training(entry: Protocol) -> str:
+    return (
+        f"{' or '.join(entry.networks)} on {entry.size} x {entry.size} pixels, {entry.epochs} epochs in "
+        f"batches of {entry.batch}, learning rate {entry.learning_rate:g}, "
+        f"weight decay {entry.weight_decay:g}"
+    )
 
 
 def _expected(entry: Protocol) -> list[str]:
@@ -129,15 +139,21 @@ def _expected(entry: Protocol) -> list[str]:
     library = IMAGES[entry.data]
     md5 = library.checksums()
     kinds = "pictures" if library.resizable else "bytes"
+    parts = {**library.parts("train"), **library.parts("test")}
     return [
         part + (f", {count:,} {kinds}" if count else "") + (f", md5 {md5[part]}" if part in md5 else "")
-        for split in ("train", "test")
-        for part, count in library.parts(split).items()
+        for part, count in parts.items()
     ] or ["nothing: it comes with scikit-learn"]
 
 
-def _fault(entry: Protocol) -> Exception | None:
-    """What keeps a protocol's data from being read; checksums are compared where they are known."""
+def fault_of(entry: Protocol) -> Exception | None:
+    """What keeps a protocol's data from being read; checksums are compared where they are known.
+
+    Example:
+        >>> from zmix_core.training.protocols import PROTOCOLS
+        >>> fault_of(PROTOCOLS["digits"]) is None
+        True
+    """
     from zmix_core import images
     from zmix_core.training import folders
     from zmix_core.training.data import where

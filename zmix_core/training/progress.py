@@ -11,7 +11,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from zmix_core.training.fit import CHECKPOINT
 from zmix_core.training.records import append, finished
+from zmix_core.training.results import score
 from zmix_core.training.run import LOCK
 from zmix_core.training.spec import Spec, name_of
 
@@ -89,7 +91,12 @@ class Grid:
 
     def start(self) -> Progress:
         """What is said first."""
-        return self._progress("start", None, f"{len(self.open)} of {len(self.specs)} runs to do")
+        begun = sum((self.root / key / CHECKPOINT).exists() for key in self.open)
+        more = f", {begun} of them begun" if begun else ""
+        words = (
+            f"{len(self.open)} of {len(self.specs)} runs to do{more}" if self.open else "all runs are done"
+        )
+        return self._progress("start", None, words)
 
     def idle(self) -> Progress:
         """What is said when nothing happens, so that who iterates may stop."""
@@ -111,7 +118,7 @@ class Grid:
             return self._failed(key, said["kind"], said["error"])
         record = said["record"]
         if record["status"] == "finished":
-            return self._closed("finished", key, f"ERR {record['final']['ERR']:.2f} %")
+            return self._closed("finished", key, score(record))
         return self._closed("failed", key, record["error"]["message"])
 
     def died(self, key: str, words: str) -> Progress:

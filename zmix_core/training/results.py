@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from zmix_core.training.paper import paper_results
 from zmix_core.training.protocols import PROTOCOLS
 from zmix_core.training.spec import OWN, Spec
 
-__all__ = ["Difference", "Result", "paired", "results", "table"]
+__all__ = ["Difference", "Result", "compared", "natural", "paired", "results", "score", "table"]
 
 MOST = 10_000
 """Seeds above which nobody waits for a decision."""
+
+FEWEST = 4
+"""Seeds from which on a table says how many it would take to decide: of fewer the spread is not known."""
 
 PERCENT = ("ERR", "ACC", "ACC_bal")
 
@@ -83,12 +87,13 @@ def results(records: Iterable[Mapping[str, Any]]) -> list[Result]:
     groups: dict[str, dict[str, dict[int, Mapping[str, Any]]]] = {}
     for record in records:
         if record["status"] == "finished":
-            shared = {k: v for k, v in record["settings"].items() if k not in ("seed", "method", *OWN)}
-            of_method = groups.setdefault(json.dumps(shared, sort_keys=True), {})
+            of_method = groups.setdefault(compared(record["settings"]), {})
             of_method.setdefault(record["name"], {})[record["settings"]["seed"]] = record
     names = _settings([json.loads(text) for text in groups])
     found = []
-    for setting, methods in sorted(zip(names, groups.values(), strict=True), key=lambda pair: pair[0]):
+    for setting, methods in sorted(
+        zip(names, groups.values(), strict=True), key=lambda pair: natural(pair[0])
+    ):
         first = next(iter(next(iter(methods.values())).values()))
         for metric in first["metrics"]:
             values = {
@@ -99,6 +104,42 @@ def results(records: Iterable[Mapping[str, Any]]) -> list[Result]:
                 paper = _paper(next(iter(methods[name].values()))["settings"], metric)
                 found += _result(setting, name, metric, values, paper)
     return found
+
+
+def compared(settings: Mapping[str, Any]) -> str:
+    """What runs share whose methods are compared, as JSON: every setting but method and seed.
+
+    Example:
+        >>> compared({"protocol": "digits", "method": "mixup", "alpha": 1.0, "seed": 3})
+        '{"protocol": "digits"}'
+    """
+    shared = {name: value for name, value in settings.items() if name not in ("seed", "method", *OWN)}
+    return json.dumps(shared, sort_keys=True)
+
+
+def natural(text: str) -> list[tuple[float, str]]:
+    """A key to sort names by, with numbers in them by their size.
+
+    Example:
+        >>> sorted(["epochs 40", "epochs 5"], key=natural)
+        ['epochs 5', 'epochs 40']
+    """
+    parts = re.split(r"(\d+(?:\.\d+)?)", text)
+    return [(float(part), "") if k % 2 else (-1.0, part) for k, part in enumerate(parts)]
+
+
+def score(record: Mapping[str, Any]) -> str:
+    """What a finished run came to, by the first metric of its protocol's table.
+
+    Example:
+        >>> score({"metrics": ["ACC_bal"], "final": {"ACC_bal": 71.25}})
+        'ACC_bal 71.25 %'
+    """
+    metric = record["metrics"][0]
+    value = record["final"][metric]
+    if value is None:  # no AUC where the test pictures are of one class
+        return f"no {metric}"
+    return f"{metric} {value:.2f} %" if metric in PERCENT else f"{metric} {value:.4f}"
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float], level: float = 0.95) -> Difference:
@@ -196,6 +237,8 @@ def _settings(shared: Sequence[Mapping[str, Any]]) -> list[str]:
         if mine["protocol"] in PROTOCOLS:
             others.append(Spec(mine["protocol"]).settings())
         telling = [name for name in mine if any(other.get(name) != mine[name] for other in others)]
+        if mine["protocol"] not in PROTOCOLS:  # nobody knows what is usual there
+            telling = [name for name in mine if name in telling or name in ("network", "epochs")]
         if "epochs" in telling and "decay_epochs" in telling:
             telling.remove("decay_epochs")  # they follow
         names.append(", ".join([mine["protocol"], *(f"{name} {mine[name]}" for name in telling)]))
@@ -231,7 +274,7 @@ def _row(result: Result) -> list[str]:
 
     def needed(to: str) -> str:
         found = result.to.get(to)
-        if found is None or found.low is None:
+        if found is None or found.seeds < FEWEST or found.low == found.high:
             return "-"
         return f"{found.needed:,}" if found.needed else f"> {MOST:,}"
 

@@ -42,7 +42,8 @@ class Spec:
         protocol: A name in ``PROTOCOLS``, or a folder or file of one's own; see
             `zmix_core.training.protocols.protocol`.
         method: A name in `zmix_core.METHODS`.
-        n: N of ζ-mixup, at least 2; None takes the whole batch. A smaller batch mixes all it has.
+        n: N of ζ-mixup, at least 2; None takes the whole batch, and so does an N as large. A smaller batch
+            mixes all it has.
         gamma: γ of ζ-mixup; finite, at least 0.
         alpha: α of mixup and of CutMix; finite, at least 0.
         network: One of `NETWORKS`; the protocol's by default.
@@ -130,8 +131,8 @@ epochs=None, fraction=1.0, learning_rate=None, weight_decay=None, mixed_precisio
         return cls(**record)
 
     def record(self) -> dict[str, Any]:
-        """For JSON."""
-        return dataclasses.asdict(self)
+        """For JSON; pictures of one's own by their whole path, which any other folder finds too."""
+        return {**dataclasses.asdict(self), "protocol": self._where()}
 
     @cached_property
     def _found(self) -> Protocol:
@@ -167,9 +168,10 @@ epochs=None, fraction=1.0, learning_rate=None, weight_decay=None, mixed_precisio
         found = self.resolved()
         used = method_settings(self.method)
         return {
-            "protocol": self.protocol if self.protocol in PROTOCOLS else found.data,
+            "protocol": self._where(),
             "method": self.method,
             **{name: getattr(self, name) for name in OWN if name in used},
+            **({"n": None} if "n" in used and (self.n or 0) >= found.batch else {}),  # all there are
             "network": found.network,
             "seed": self.seed,
             "epochs": found.epochs,
@@ -181,6 +183,9 @@ epochs=None, fraction=1.0, learning_rate=None, weight_decay=None, mixed_precisio
             "decay_epochs": list(found.decay_epochs),
             "judged": found.judged,
         }
+
+    def _where(self) -> str:
+        return self.protocol if self.protocol in PROTOCOLS else self._found.data
 
     def key(self) -> str:
         """Twelve hexadecimal digits of `settings`: the name of the run's folder."""
@@ -222,6 +227,11 @@ def grid(protocol: str, methods: Iterable[str], seeds: Iterable[int], **settings
         >>> [(spec.method, spec.gamma, spec.seed) for spec in grid("digits", ["erm", "zeta-2.4"], [0])]
         [('erm', 2.8, 0), ('zeta-mixup', 2.4, 0)]
     """
+    if isinstance(methods, str) or isinstance(seeds, int):
+        raise ValueError(
+            f"methods = {methods!r}, seeds = {seeds!r}: expected several of each, for instance "
+            "['erm', 'zeta-2.8'] and range(3)."
+        )
     named = [_named(name) for name in methods]
     specs = [Spec(protocol, **{"seed": seed, **settings, **each}) for seed in seeds for each in named]
     for spec in specs:

@@ -49,8 +49,7 @@ class Trial:
     """One setting of a sweep, however often it was attempted.
 
     Args:
-        number: From 0, in the order in which they were drawn; a few numbers are missing where trials were
-            attempted again.
+        number: From 0, in the order in which they were drawn.
         gamma: γ of ζ-mixup; None until it is drawn.
         weight_decay: Of SGD; None until it is drawn.
         value: What is to be as high as possible, once it is finished.
@@ -173,6 +172,10 @@ class Study:
             _again(self._study, trial)
             self._study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
+    def number(self, trial: optuna.Trial) -> int:
+        """Its number among the settings that were tried, the same for every attempt."""
+        return list(_groups(self._study)).index(trial.user_attrs.get("of", trial.number))
+
     def rows(self) -> list[Trial]:
         """Everything tried so far."""
         return _rows(self._study)
@@ -266,7 +269,7 @@ def _attempt(group: list[FrozenTrial]) -> FrozenTrial:
 
 def _rows(study: optuna.Study) -> list[Trial]:
     rows = []
-    for number, group in _groups(study).items():
+    for number, group in enumerate(_groups(study).values()):
         trial = _attempt(group)
         said, state = trial.user_attrs, STATES[trial.state]
         drawn = trial.params.get("gamma"), trial.params.get("weight_decay")

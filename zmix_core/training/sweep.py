@@ -227,10 +227,11 @@ class _State:
         """Start the process of a trial."""
         spec = self.plan.spec(trial.params["gamma"], trial.params["weight_decay"])
         trial.set_user_attr("key", spec.key())
-        thread = threading.Thread(target=self._watch, args=(trial.number, spec, device), daemon=True)
-        self.running[trial.number] = _Running(trial, spec, slot, thread)
+        number = self.study.number(trial)
+        thread = threading.Thread(target=self._watch, args=(number, spec, device), daemon=True)
+        self.running[number] = _Running(trial, spec, slot, thread)
         thread.start()
-        return self.progress("begin", "begins", trial.number)
+        return self.progress("begin", "begins", number)
 
     def _watch(self, number: int, spec: Spec, device: str) -> None:
         try:

@@ -27,36 +27,51 @@ def train(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], Non
     zmix_core.cli train digits``, all processes train each network together.
     """
     parser.add_argument(
-        "protocols", nargs="+", metavar="protocol", help="a protocol, or pictures of one's own"
+        "protocols",
+        nargs="+",
+        metavar="protocol",
+        help="as `zmix data list` has it, or a folder of pictures (a sub-folder a class) or an .npz",
     )
     parser.add_argument(
         "--methods",
         nargs="+",
         default=METHODS,
-        help=f"erm, mixup, cutmix, cutmix+zeta, zeta-2.4 ({_these()})",
+        help="of erm, mixup, cutmix, cutmix+zeta, and zeta-2.4, zeta-2.8, … with γ "
+        f"(default: {' '.join(METHODS)})",
     )
-    parser.add_argument("--seeds", type=int, default=10, help="seeds, from 0 (10)")
-    parser.add_argument("--epochs", type=int, help="in the place of the protocol's")
-    parser.add_argument("--fraction", type=float, default=1.0, help="share of the training pictures (1)")
-    parser.add_argument("--n", type=int, help="N of ζ-mixup (the whole batch)")
-    parser.add_argument("--network", help="in the place of the protocol's: lenet-5, resnet-18, resnet-50")
-    parser.add_argument("--precision", default="no", help="mixed precision: no, fp16, bf16 (no)")
-    parser.add_argument("--workers", type=int, help="processes at a time (one a GPU, else one)")
+    parser.add_argument("--seeds", type=int, default=10, help="how many, from 0 (default: 10)")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help="instead of the protocol's; with few, mixed pictures are not yet learned and plain ones win",
+    )
+    parser.add_argument("--fraction", type=float, default=1.0, help="share of training pictures (default: 1)")
+    parser.add_argument("--n", type=int, help="N of ζ-mixup (default: the whole batch)")
+    parser.add_argument(
+        "--network", help="instead of the protocol's: lenet-5 (small gray pictures), resnet-18, resnet-50"
+    )
+    parser.add_argument("--precision", default="no", help="mixed precision: fp16, bf16 (default: no)")
+    parser.add_argument("--workers", type=int, help="processes at a time (default: one a GPU, else one)")
     parser.add_argument("--cluster", help="a dask scheduler's address, or how many workers of dask to start")
     _root(parser, "folder of all runs")
 
     def run(options: argparse.Namespace) -> None:
         from zmix_core.arguments import whole
         from zmix_core.training.devices import is_main, processes
+        from zmix_core.training.results import compared
         from zmix_core.training.spec import grid
 
         seeds = range(whole("seeds", options.seeds, 1))
         same = {name: getattr(options, name) for name in ("n", "network", "epochs", "fraction")}
         same["mixed_precision"] = options.precision
         specs = [spec for name in options.protocols for spec in grid(name, options.methods, seeds, **same)]
-        failed = _together(specs, options.root) if processes() > 1 else _launch(specs, options)
+        there = _with_data(specs)
+        failed = len(specs) - len(there)
+        failed += _together(there, options.root) if processes() > 1 else _launch(there, options)
         if is_main():
-            _print_table(read_records(options.root))
+            mine = {compared(spec.settings()) for spec in there}
+            records = read_records(options.root)
+            _print_table([record for record in records if compared(record["settings"]) in mine], options.root)
         if failed:
             raise ValueError(f"{failed} of {len(specs)} runs failed; the same command tries them again.")
 
@@ -72,8 +87,12 @@ def results(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], N
     def run(options: argparse.Namespace) -> None:
         if not options.measured and not options.root.exists():
             raise FileNotFoundError(f"--root {options.root}: no such folder; `zmix train` makes it.")
+        if options.save is not None and not options.save.absolute().parent.is_dir():
+            raise FileNotFoundError(f"--save {options.save}: no such folder; expected one to write into.")
         records = measured_records() if options.measured else read_records(options.root)
-        _print_table(records)
+        if not records and options.root.is_file() and not options.measured:
+            raise ValueError(f"--root {options.root}: no records in it; expected what --save wrote.")
+        _print_table(records, None if options.measured else options.root)
         if options.save is not None:
             print(f"{save_records(options.save, records)} runs in {options.save}", file=sys.stderr)
 
@@ -85,24 +104,47 @@ def _root(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--root", type=Path, default=default, metavar="PATH", help=f"{what} ({default})")
 
 
+def _with_data(specs: list[Spec]) -> list[Spec]:
+    """Those whose pictures are there, and a word about each data set that is not.
+
+    Raises:
+        OSError, ValueError: There are none of any of them.
+    """
+    from zmix_core.training.commands import fault_of
+
+    protocols = {spec.protocol: spec.resolved() for spec in specs}
+    faults = {name: fault for name, found in protocols.items() if (fault := fault_of(found)) is not None}
+    there = [spec for spec in specs if spec.protocol not in faults]
+    for name, fault in faults.items():
+        if not there:
+            raise fault
+        print(f"{name} is left out: {fault}", file=sys.stderr, flush=True)
+    return there
+
+
 def _launch(specs: list[Spec], options: argparse.Namespace) -> int:
     from zmix_core.training.launch import launch
 
     failed, here = 0, options.cluster is None
-    for progress in (
-        launch(specs, options.root, workers=options.workers) if here else _on_cluster(specs, options)
-    ):
-        failed = progress.failed
-        if progress.what not in ("epoch", "idle"):
-            left = "" if progress.left is None else f", {_duration(progress.left)} left"
-            done = f"{progress.finished} of {progress.total}{left}"
-            print(f"[{done}] {progress.what}: {progress.message}", file=sys.stderr, flush=True)
+    try:
+        for progress in (
+            launch(specs, options.root, workers=options.workers) if here else _on_cluster(specs, options)
+        ):
+            failed = progress.failed
+            if progress.what not in ("epoch", "idle"):
+                left = "" if progress.left is None else f", {_duration(progress.left)} left"
+                done = f"{progress.finished} of {progress.total}{left}"
+                print(f"[{done}] {progress.what}: {progress.message}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print("The same command goes on from the last whole epochs.", file=sys.stderr)
+        raise
     return failed
 
 
 def _on_cluster(specs: list[Spec], options: argparse.Namespace) -> Iterator[Progress]:
     from zmix_core.training.cluster import launch_on
 
+    print(f"connecting to {options.cluster} …", file=sys.stderr, flush=True)
     try:
         yield from launch_on(options.cluster, specs, options.root)
     except (ImportError, RuntimeError) as error:
@@ -125,18 +167,26 @@ def _together(specs: list[Spec], root: Path) -> int:
     return failed
 
 
-def _print_table(records: list[dict[str, Any]]) -> None:
-    from zmix_core.training.results import results, table
+def _print_table(records: list[dict[str, Any]], root: Path | None = None) -> None:
+    """The tables, then what failed, and, of a folder of runs, how many were begun."""
+    from zmix_core.training.fit import CHECKPOINT
+    from zmix_core.training.results import natural, results, table
 
     print(table(results(records)))
+    failures: dict[str, list[str]] = {}
     for record in records:
         if record["status"] == "failed":
-            which = f"{record['settings']['protocol']}, {record['name']}, seed {record['settings']['seed']}"
-            print(f"failed: {which}: {record['error']['message']}")
-
-
-def _these() -> str:
-    return " ".join(METHODS)
+            where = "{protocol}, epochs {epochs}".format(**record["settings"])
+            which = f"{where}, {record['name']}, seed {record['settings']['seed']} ({record['key']})"
+            failures.setdefault(record["error"]["message"], []).append(which)
+    for message, runs in failures.items():
+        print(f"\nfailed: {message}\n- " + "\n- ".join(sorted(runs, key=natural)))
+    if failures:
+        print("\nThe command that trained them tries them again; without their folders they are forgotten.")
+    done = {record["key"] for record in records if record["status"] == "finished"}
+    begun = [] if root is None else sorted({file.parent.name for file in root.glob(f"*/{CHECKPOINT}")} - done)
+    if begun:
+        print(f"\n{len(begun)} begun and not finished: {', '.join(begun)}")
 
 
 def _duration(seconds: float) -> str:
