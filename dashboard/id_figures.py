@@ -125,8 +125,8 @@ class CurveFigure:
             known = curve.levels.get(name, {}) if curve else {}
             level = known.get(ks[i]) if i < len(ks) else None
             said = f"{TITLES[name]}, k = {ks[i]}: {spread_words(level)}" if level else ""
-            source.data = _level(level, (low - pad, high + pad), said)
-        self.curve.data = _points(curve, ks)
+            _put(source, _level(level, (low - pad, high + pad), said))
+        _put(self.curve, _points(curve, ks))
 
     def _name(self, ks: tuple[int, ...]) -> None:
         self._ks = ks
@@ -141,6 +141,12 @@ class CurveFigure:
         self._legend.items = [LegendItem(label=label, renderers=rs) for _, _, label, rs in items]
         said = [(f"ζ-mixup, k = {k}", f"@said{i}") for i, k in enumerate(ks)]
         self._hover.tooltips = [("γ", "@gamma{0.[000]}"), *said]
+
+
+def _put(source: ColumnDataSource, data: dict[str, list]) -> None:
+    """New data, where they are others: a browser paints the whole figure for each that is sent."""
+    if dict(source.data) != data:
+        source.data = data
 
 
 def _level(level: Level | None, ends: tuple[float, float], said: str) -> dict[str, list]:
@@ -194,7 +200,7 @@ class Histogram:
 
     def draw(self, here: Here | None) -> None:
         """Show what is known at one gamma."""
-        self.bars.data = _bars(here)
+        _put(self.bars, _bars(here))
         if here:
             self.x_range.update(start=-0.5, end=max(map(len, here.counts.values())) - 0.5)
 

@@ -16,6 +16,7 @@ from dashboard.realism_figures import BANDWIDTH, DensityFigure
 from dashboard.realism_words import rows, verdicts
 from dashboard.scores import Found
 from dashboard.state import State
+from dashboard.views import images as images_view
 from dashboard.views.images import Frame, Images
 from dashboard.views.manifolds import Manifolds
 from zmix_core import images, oracle_training
@@ -99,10 +100,23 @@ def test_another_gamma_judges_only_what_it_changes():
     assert first.found.measured["zeta"]["H"].mean() > second.found.measured["zeta"]["H"].mean()
 
 
-def test_while_a_slider_moves_the_oracle_goes_on_with_what_it_had_begun():
+def test_densities_wait_until_a_slider_rests_or_has_moved_for_long(monkeypatch):
+    state = digits()
+    view = Images(state)
+    view.newer = lambda: False
+    assert view._may_be_drawn()
+    view.newer = lambda: True
+    assert not view._may_be_drawn()  # it moves, and not for long
+    view._moving -= images_view.FOLLOW
+    assert view._may_be_drawn()
+    assert not view._may_be_drawn()  # and then no more for as long
+
+
+def test_while_a_slider_moves_the_oracle_goes_on_with_what_it_had_begun(monkeypatch):
     state = digits(gamma=2.0)
     view = Images(state)
     view.newer = lambda: True
+    monkeypatch.setattr(images_view, "FOLLOW", 0.0)  # as after a second
     said = []
     while not said:
         state.gamma += 0.01

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,12 @@ from zmix_core.oracle import Oracle
 from zmix_core.realism import measure, spread
 
 __all__ = ["Images"]
+
+REST = 0.06
+"""Seconds without another setting after which a slider rests, and the densities are drawn."""
+
+FOLLOW = 1.0
+"""Seconds of moving after which they are drawn all the same: that keeps a browser from painting pictures."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Images(MixView):
         super().__init__(state)
         self.realism = Realism(again=lambda: self.go_on())
         self._begun: tuple[str, Iterator[Found | None]] = ("", iter(()))
+        self._moving = self._moved = 0.0
 
     def panel(self, name: str) -> Mosaic:
         """See `MixView.panel`."""
@@ -63,6 +71,10 @@ class Images(MixView):
         While other settings wait, the oracle goes on with what it had begun, a piece for each of them, so
         that its words follow a slider that never rests.
         """
+        now = time.monotonic()
+        if now - self._moved > FOLLOW / 2:
+            self._moving = now
+        self._moved = now
         settings = mixes.fit(settings)
         mixed = mixes.mix(settings)
         tiles = {name: _tiles(m.x) for name, m in mixed.items()}
@@ -73,13 +85,23 @@ class Images(MixView):
             if data != settings.data or not self.newer():
                 finding = scores.finding(settings, scores.judge(settings))
             for found in finding:
-                if found is not None:
+                if found is not None and self._may_be_drawn():
                     yield Frame(settings, mixed, tiles, found)
-                elif self.newer():
+                elif found is None and self.newer():
                     self._begun = (settings.data, finding)
                     return
         except (OSError, ValueError) as error:
             yield Frame(settings, mixed, tiles, without=str(error))
+
+    def _may_be_drawn(self) -> bool:
+        """Whether the slider rests, or has moved for long."""
+        end = time.monotonic() + REST
+        while not self.newer() and time.monotonic() < end:
+            time.sleep(0.005)
+        if self.newer() and time.monotonic() - self._moving < FOLLOW:
+            return False
+        self._moving = time.monotonic()
+        return True
 
     def ready(self, gamma: float) -> bool:
         """See `MixView.ready`."""
