@@ -28,7 +28,8 @@ export function render({model}) {
       image.data[4 * i + 3] = 255
     }
     sheet = make("canvas", {width: w, height: image.height})
-    sheet.getContext("2d").putImageData(image, 0, 0)
+    // On the same side as the canvas that it is drawn on: to fetch it from the graphics takes longest of all.
+    sheet.getContext("2d", {willReadFrequently: true}).putImageData(image, 0, 0)
     stale = false
   }
 
