@@ -77,6 +77,20 @@ def test_a_data_set_that_is_not_there_is_told_before_anything_starts(tmp_path, c
     assert {spec.protocol for spec in specs} == {"digits"}
 
 
+def test_pictures_that_only_a_clusters_workers_have_are_their_affair(tmp_path, monkeypatch):
+    from zmix_core.training import cluster
+
+    asked = []
+    monkeypatch.setattr(
+        cluster, "launch_on", lambda where, specs, root: iter(asked.append((where, specs)) or ())
+    )
+    monkeypatch.setenv("ZMIX_DATA", str(tmp_path))
+    command = ["train", "mnist-1000", "--methods", "erm", "--seeds", "3", "--root", str(tmp_path / "runs")]
+    assert main([*command, "--cluster", "tcp://there:8786"]) == 0
+    [(where, specs)] = asked
+    assert (where, len(specs)) == ("tcp://there:8786", 3)
+
+
 def test_a_table_is_of_what_the_command_trained(tmp_path, capsys, monkeypatch):
     from zmix_core.training import launch
     from zmix_core.training.run import run

@@ -19,7 +19,7 @@ from zmix_core.arguments import real, whole
 from zmix_core.training.progress import AGAIN, Grid, Progress
 from zmix_core.training.spec import Spec
 
-__all__ = ["Progress", "launch"]
+__all__ = ["Progress", "cores", "launch", "must_be_writable"]
 
 SILENCE = 6 * 3600.0
 """Seconds that no epoch takes, on a CPU either."""

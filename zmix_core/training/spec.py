@@ -167,11 +167,13 @@ epochs=None, fraction=1.0, learning_rate=None, weight_decay=None, mixed_precisio
         """
         found = self.resolved()
         used = method_settings(self.method)
+        own = {name: getattr(self, name) for name in OWN if name in used}
+        if (own.get("n") or 0) >= found.batch:
+            own["n"] = None  # all there are
         return {
             "protocol": self._where(),
             "method": self.method,
-            **{name: getattr(self, name) for name in OWN if name in used},
-            **({"n": None} if "n" in used and (self.n or 0) >= found.batch else {}),  # all there are
+            **own,
             "network": found.network,
             "seed": self.seed,
             "epochs": found.epochs,

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zmix_core.training.records import runs_folder
-from zmix_core.training.train_commands import _duration
+from zmix_core.training.train_commands import add_root, tell
 
 if TYPE_CHECKING:
     from zmix_core.training.study import Trial
@@ -44,8 +42,7 @@ def sweep(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], Non
     )
     parser.add_argument("--name", help="of the sweep (the protocol's, and eight digits of the settings)")
     parser.add_argument("--storage", metavar="URL", help="database for several machines (a file in the root)")
-    root = runs_folder()
-    parser.add_argument("--root", type=Path, default=root, metavar="FOLDER", help=f"of all runs ({root})")
+    add_root(parser, "folder of all runs")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write all trials there")
 
     def run(options: argparse.Namespace) -> None:
@@ -64,10 +61,7 @@ def sweep(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], Non
             **{name: getattr(options, name) for name in given},
         )
         for progress in progresses:
-            if progress.what != "epoch":
-                left = "" if progress.left is None else f", {_duration(progress.left)} left"
-                done = f"{progress.finished + progress.failed} of {progress.total}{left}"
-                print(f"[{done}] {progress.what}: {progress.message}", file=sys.stderr, flush=True)
+            tell(progress, progress.finished + progress.failed)
         found = trials(options.root, progress.name, storage=options.storage)
         if options.csv is not None:
             _write(options.csv, found)

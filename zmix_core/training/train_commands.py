@@ -13,8 +13,9 @@ from zmix_core.training.records import measured_records, read_records, runs_fold
 if TYPE_CHECKING:
     from zmix_core.training.progress import Progress
     from zmix_core.training.spec import Spec
+    from zmix_core.training.sweep import SweepProgress
 
-__all__ = ["results", "train"]
+__all__ = ["add_root", "results", "tell", "train"]
 
 METHODS = ["erm", "mixup", "zeta-2.4", "zeta-2.8", "zeta-4"]
 """The columns of the paper's Tables 1 and 2."""
@@ -53,7 +54,7 @@ def train(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], Non
     parser.add_argument("--precision", default="no", help="mixed precision: fp16, bf16 (default: no)")
     parser.add_argument("--workers", type=int, help="processes at a time (default: one a GPU, else one)")
     parser.add_argument("--cluster", help="a dask scheduler's address, or how many workers of dask to start")
-    _root(parser, "folder of all runs")
+    add_root(parser, "folder of all runs")
 
     def run(options: argparse.Namespace) -> None:
         from zmix_core.arguments import whole
@@ -65,7 +66,7 @@ def train(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], Non
         same = {name: getattr(options, name) for name in ("n", "network", "epochs", "fraction")}
         same["mixed_precision"] = options.precision
         specs = [spec for name in options.protocols for spec in grid(name, options.methods, seeds, **same)]
-        there = _with_data(specs)
+        there = _with_data(specs) if options.cluster is None else specs  # a cluster's workers have their own
         failed = len(specs) - len(there)
         failed += _together(there, options.root) if processes() > 1 else _launch(there, options)
         if is_main():
@@ -80,7 +81,7 @@ def train(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], Non
 
 def results(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], None]:
     """Print what the runs say so far: means, and paired differences to ERM and to mixup."""
-    _root(parser, "folder of all runs, or a file that --save wrote")
+    add_root(parser, "folder of all runs, or a file that --save wrote")
     parser.add_argument("--measured", action="store_true", help="of the runs that come with zmix instead")
     parser.add_argument("--save", type=Path, metavar="FILE", help="also put the finished runs in one file")
 
@@ -99,7 +100,8 @@ def results(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], N
     return run
 
 
-def _root(parser: argparse.ArgumentParser, what: str) -> None:
+def add_root(parser: argparse.ArgumentParser, what: str) -> None:
+    """The option that says where runs lie."""
     default = runs_folder()
     parser.add_argument("--root", type=Path, default=default, metavar="PATH", help=f"{what} ({default})")
 
@@ -131,14 +133,22 @@ def _launch(specs: list[Spec], options: argparse.Namespace) -> int:
             launch(specs, options.root, workers=options.workers) if here else _on_cluster(specs, options)
         ):
             failed = progress.failed
-            if progress.what not in ("epoch", "idle"):
-                left = "" if progress.left is None else f", {_duration(progress.left)} left"
-                done = f"{progress.finished} of {progress.total}{left}"
-                print(f"[{done}] {progress.what}: {progress.message}", file=sys.stderr, flush=True)
+            tell(progress, progress.finished)
     except KeyboardInterrupt:
         print("The same command goes on from the last whole epochs.", file=sys.stderr)
         raise
     return failed
+
+
+def tell(progress: Progress | SweepProgress, done: int) -> None:
+    """Say what happened, and how many are ``done``; epochs and idle seconds are passed over."""
+    if progress.what not in ("epoch", "idle"):
+        left = "" if progress.left is None else f", {_duration(progress.left)} left"
+        print(
+            f"[{done} of {progress.total}{left}] {progress.what}: {progress.message}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _on_cluster(specs: list[Spec], options: argparse.Namespace) -> Iterator[Progress]:
