@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import panel as pn
@@ -14,7 +14,7 @@ from dashboard.components.base import Picture
 from dashboard.state import Settings, State
 from dashboard.words import TITLES, recipe_card
 
-__all__ = ["MixView"]
+__all__ = ["Asks", "MixView"]
 
 
 ROW = """
@@ -27,7 +27,20 @@ LEGEND = 20
 """Classes named above the pictures; the card of a sample names its own in any case."""
 
 
-class MixView:
+class Asks:
+    """What a view asks of the laboratory that holds it, which puts its own functions here."""
+
+    stop: Callable[[], None] = staticmethod(lambda: None)
+    """Called to end the computation that runs."""
+    go_on: Callable[[], None] = staticmethod(lambda: None)
+    """Called to have what is on screen computed again."""
+    newer: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether other settings wait already."""
+    refused: Callable[[str], None] = staticmethod(lambda message: None)
+    """Called with a sentence when something is not taken."""
+
+
+class MixView(Asks):
     """Original, mixup and zeta-mixup side by side on the same data and seed.
 
     A view says how to compute what it shows (`compute`) and how to put it on screen (`show`); it never

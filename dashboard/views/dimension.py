@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import panel as pn
@@ -14,6 +14,7 @@ from dashboard.id_figures import CurveFigure, Histogram
 from dashboard.id_jobs import Here, Job
 from dashboard.id_words import histogram_sentence, progress, sentence
 from dashboard.state import Settings, State
+from dashboard.views.base import Asks
 from dashboard.words import TITLES, file_name, spread_words
 from zmix_core.dimension import Curve
 
@@ -47,7 +48,7 @@ class Frame:
     unfinished: bool = False
 
 
-class Dimension:
+class Dimension(Asks):
     """The curve with a handle on gamma, and the histogram beside it.
 
     Args:
@@ -56,13 +57,6 @@ class Dimension:
 
     name = "dimension"
     title = "Intrinsic dimension"
-
-    stop: Callable[[], None] = staticmethod(lambda: None)
-    """Called to end the computation that runs."""
-    go_on: Callable[[], None] = staticmethod(lambda: None)
-    """Called to have it computed again."""
-    refused: Callable[[str], None] = staticmethod(lambda message: None)
-    """Called with a sentence when a typed value is not taken."""
 
     def __init__(self, state: State) -> None:
         self.state = state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import panel as pn
@@ -48,12 +48,6 @@ class Images(MixView):
     name = "images"
     title = "Images"
     hint = "Point at a picture, or press an arrow key in a grid, to see its soft label and its parents."
-
-    go_on: Callable[[], None] = staticmethod(lambda: None)
-    """Called to have what is on screen computed again."""
-
-    newer: Callable[[], bool] = staticmethod(lambda: False)
-    """Whether other settings wait already."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)

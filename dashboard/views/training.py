@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import panel as pn
 
 from dashboard.live import has_loop
 from dashboard.state import Settings, State
+from dashboard.views.base import Asks
 
 __all__ = ["Training"]
 
@@ -16,7 +17,7 @@ EVERY = 2000
 """Milliseconds from one look for new records to the next, while the tab is in front."""
 
 
-class Training:
+class Training(Asks):
     """The tab of the training runs; its parts are made when it first comes to the front.
 
     Args:
@@ -25,13 +26,6 @@ class Training:
 
     name = "training"
     title = "Training"
-
-    stop: Callable[[], None] = staticmethod(lambda: None)
-    """Called to end the computation that runs."""
-    go_on: Callable[[], None] = staticmethod(lambda: None)
-    """Called to have it computed again."""
-    refused: Callable[[str], None] = staticmethod(lambda message: None)
-    """Called with a sentence when something is not taken."""
 
     def __init__(self, state: State) -> None:
         self.state = state
